@@ -1,0 +1,139 @@
+//! The queues between a spawn or a wake and the worker.
+//!
+//! A worker has two deques, both open to thieves:
+//!
+//! * `spawned`, last in first out: what its tasks spawn, and the joiners of tasks that completed.
+//!   Running a tree of tasks depth first keeps its live part as small as one path; first come
+//!   first served would unfold the whole tree before it finishes a leaf (and cost gigabytes).
+//! * `woken`, first in first out: what its tasks wake, yields, and what comes from outside.
+//!
+//! Depth first starves whoever waits at the bottom or in the other deque, so every
+//! [`FAIRNESS_INTERVAL`]th pick is made from the far ends, in turn: the oldest woken, the injector,
+//! the oldest spawned.
+//!
+//! Tasks from threads that are not workers enter through the one [`Injector`].
+
+use crate::sync::deque::{Injector, Steal, Stealer, Worker};
+use crate::task::Runnable;
+
+/// Every how many picks a worker looks at the far ends of its queues and at the injector.
+///
+/// A task that is runnable on a worker waits at most `3 * FAIRNESS_INTERVAL * (n + 1)` polls of
+/// that worker, where `n` is the number of tasks that were ahead of it in its queue.
+pub(crate) const FAIRNESS_INTERVAL: u32 = 31;
+
+/// How many tasks a thief takes at most at a time.
+const STEAL_LIMIT: usize = 32;
+
+/// The owner's side of a worker's deques.
+pub(crate) struct LocalQueue {
+    spawned: Worker<Runnable>,
+    woken: Worker<Runnable>,
+    picks: u32,
+}
+
+/// The thieves' side.
+pub(crate) struct Stealers {
+    spawned: Stealer<Runnable>,
+    woken: Stealer<Runnable>,
+}
+
+impl LocalQueue {
+    pub(crate) fn new() -> (Self, Stealers) {
+        let (spawned, woken) = (Worker::new_lifo(), Worker::new_fifo());
+        let stealers = Stealers { spawned: spawned.stealer(), woken: woken.stealer() };
+        (Self { spawned, woken, picks: 0 }, stealers)
+    }
+
+    /// Puts a task on top: it is the next to run.
+    #[inline]
+    pub(crate) fn push_spawned(&self, task: Runnable) {
+        self.spawned.push(task);
+    }
+
+    /// Puts a task behind the others.
+    #[inline]
+    pub(crate) fn push_woken(&self, task: Runnable) {
+        self.woken.push(task);
+    }
+
+    /// The next task to run.
+    #[inline]
+    pub(crate) fn pick(&mut self, own: &Stealers, injector: &Injector<Runnable>) -> Option<Runnable> {
+        self.picks = self.picks.wrapping_add(1);
+        if self.picks.is_multiple_of(FAIRNESS_INTERVAL)
+            && let Some(task) = self.pick_fairly(own, injector)
+        {
+            return Some(task);
+        }
+        self.spawned.pop().or_else(|| self.woken.pop())
+    }
+
+    /// A task that has waited long.
+    #[cold]
+    fn pick_fairly(&self, own: &Stealers, injector: &Injector<Runnable>) -> Option<Runnable> {
+        match self.picks / FAIRNESS_INTERVAL % 3 {
+            0 => self.woken.pop(),
+            1 => self.take_injected(injector),
+            _ => until_settled(|| own.spawned.steal()),
+        }
+    }
+
+    /// Takes a batch from the injector, and one of them to run.
+    pub(crate) fn take_injected(&self, injector: &Injector<Runnable>) -> Option<Runnable> {
+        if injector.is_empty() {
+            return None;
+        }
+        until_settled(|| injector.steal_batch_with_limit_and_pop(&self.woken, STEAL_LIMIT))
+    }
+
+    /// Takes work from another worker: one spawned task, which may be the root of a tree, or up to
+    /// half of its woken ones.
+    pub(crate) fn steal_from(&self, victim: &Stealers) -> Option<Runnable> {
+        if !victim.spawned.is_empty()
+            && let Some(task) = until_settled(|| victim.spawned.steal())
+        {
+            return Some(task);
+        }
+        if victim.woken.is_empty() {
+            return None;
+        }
+        until_settled(|| victim.woken.steal_batch_with_limit_and_pop(&self.woken, STEAL_LIMIT))
+    }
+
+    /// Any task, for a worker that drops them all.
+    pub(crate) fn drain(&self) -> Option<Runnable> {
+        self.spawned.pop().or_else(|| self.woken.pop())
+    }
+}
+
+impl Stealers {
+    /// How many tasks are queued.
+    pub(crate) fn len(&self) -> usize {
+        self.spawned.len() + self.woken.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.spawned.is_empty() && self.woken.is_empty()
+    }
+
+    /// Any task, for a worker that drops them all.
+    pub(crate) fn drain(&self) -> Option<Runnable> {
+        until_settled(|| self.spawned.steal()).or_else(|| until_settled(|| self.woken.steal()))
+    }
+}
+
+/// Tries again as long as the attempt collided with somebody else's.
+///
+/// `Retry` means that another thread made progress, except in one case: an injector's pusher that
+/// was suspended between claiming its place and filling it makes thieves wait in crossbeam's own
+/// loop, which yields to the system.
+pub(crate) fn until_settled(mut attempt: impl FnMut() -> Steal<Runnable>) -> Option<Runnable> {
+    loop {
+        match attempt() {
+            Steal::Success(task) => return Some(task),
+            Steal::Empty => return None,
+            Steal::Retry => crate::sync::thread::yield_retry(),
+        }
+    }
+}

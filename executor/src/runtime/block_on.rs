@@ -1,0 +1,150 @@
+//! Driving a root future on the calling thread.
+//!
+//! The caller takes the place of a parked worker, if there is one: its core, so its queues. Then a
+//! root's spawns, wakes and joins cost what a task's do, and as many threads are at work as the
+//! runtime has workers. If all workers are busy the caller only waits for its root; what the root
+//! spawns then goes through the injector.
+
+use super::Shared;
+use super::handle::Handle;
+use crate::context::{self, Driving};
+use crate::idle::Seat;
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutant, mutated};
+use crate::worker::{Core, Root, Stop, drive};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Panics if this thread drives a future already.
+#[track_caller]
+pub(super) fn refuse_nested(what: &str) {
+    match Driving::begin() {
+        Some(driving) => drop(driving),
+        None => panic!(
+            "{what} cannot be called from a running event loop: await the future, or spawn it"
+        ),
+    }
+}
+
+/// Drives `future` on this thread.
+#[track_caller]
+pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
+    refuse_nested("block_on()");
+    let _driving = Driving::begin();
+    let _entered = context::enter(handle.clone(), false);
+    let shared = handle.shared();
+    let (home, core) = match shared.spare.lock().take().or_else(|| shared.idle.borrow_core()) {
+        Some((home, core)) => (Some(home), Some(core)),
+        None => (None, None),
+    };
+    let index = home.as_ref().map_or(usize::MAX, |home| home.index);
+    let seat = Seat::new(index, false);
+    let waker = std::sync::Arc::new(RootWaker { woken: AtomicBool::new(true), seat: seat.clone() });
+    let mut root = RootFuture {
+        future: pin!(future),
+        waker: Waker::from(waker.clone()),
+        signal: waker,
+        output: None,
+    };
+    if let (Some(home), Some(core)) = (home, core) {
+        let lease = Lease::take(shared, home, core);
+        let stop = drive(shared, &seat, &mut root);
+        debug_assert!(stop != Stop::Lent, "a borrowed core was lent");
+        drop(lease);
+    }
+    // The root is ready, or there was no place for it among the workers, or they are gone.
+    loop {
+        if let Some(output) = root.output.take() {
+            return output;
+        }
+        if !root.poll_if_woken() {
+            seat.parker.park();
+        }
+    }
+}
+
+/// The time in which this thread works in a worker's place.
+struct Lease<'a> {
+    shared: &'a Arc<Shared>,
+    home: Arc<Seat<Box<Core>>>,
+}
+
+impl<'a> Lease<'a> {
+    fn take(shared: &'a Arc<Shared>, home: Arc<Seat<Box<Core>>>, core: Box<Core>) -> Self {
+        context::put_core(core);
+        Self { shared, home }
+    }
+}
+
+impl Drop for Lease<'_> {
+    /// Also when the root panics.
+    fn drop(&mut self) {
+        let (shared, home) = (self.shared, &self.home);
+        if !home.is_lendable() && shared.is_closed() {
+            return shared.stop_worker();
+        }
+        context::with_core(Core::stop_searching);
+        let Some(core) = context::take_core() else { return };
+        if !home.is_lendable() {
+            *shared.spare.lock() = Some((home.clone(), core));
+            return shared.stop_spare_if_closed();
+        }
+        shared.idle.give_back(home, core, false, || shared.work_visible());
+        if shared.is_closed() {
+            // Its thread may have found its core lent when it was told, and sleep again.
+            home.parker.unpark();
+        }
+    }
+}
+
+/// Wakes a root future.
+struct RootWaker {
+    woken: AtomicBool,
+    seat: Arc<Seat<Box<Core>>>,
+}
+
+impl Wake for RootWaker {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &std::sync::Arc<Self>) {
+        if mutated(Mutant::RootFlagLate) {
+            self.seat.parker.unpark();
+            self.woken.store(true, Ordering::Relaxed);
+            return;
+        }
+        // Ordering: Release pairs with the Acquire of `poll_if_woken`; a swap also when the flag
+        // is set already, so that the next poll sees what this waker's caller wrote.
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            self.seat.parker.unpark();
+        }
+    }
+}
+
+struct RootFuture<'a, F: Future> {
+    future: Pin<&'a mut F>,
+    waker: Waker,
+    signal: std::sync::Arc<RootWaker>,
+    output: Option<F::Output>,
+}
+
+impl<F: Future> Root for RootFuture<'_, F> {
+    fn poll_if_woken(&mut self) -> bool {
+        if !self.signal.woken.swap(false, Ordering::AcqRel) {
+            return false;
+        }
+        match self.future.as_mut().poll(&mut Context::from_waker(&self.waker)) {
+            Poll::Ready(output) => self.output = Some(output),
+            Poll::Pending => return false,
+        }
+        true
+    }
+
+    #[inline]
+    fn is_woken(&self) -> bool {
+        self.signal.woken.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,246 @@
+//! Building a runtime.
+
+use super::handle::{Handle, Runtime};
+use super::shared::Shared;
+use crate::context::{self, Driving};
+use crate::idle::{MAX_WORKERS, Seat};
+use crate::queue::LocalQueue;
+use crate::registry::Registry;
+use crate::stats::Stats;
+use crate::sync::Arc;
+use crate::sync::thread;
+use crate::task::{PanicReporter, discard};
+use crate::worker::{Core, NoRoot, Stop, Worker, drive, take_up};
+use crossbeam_utils::CachePadded;
+use std::any::Any;
+use std::fmt;
+use std::io;
+
+/// The environment variable that sets the default number of workers.
+const WORKERS_VARIABLE: &str = "FILCH_WORKER_THREADS";
+
+type ThreadHook = std::sync::Arc<dyn Fn() + Send + Sync>;
+
+/// Builds a [`Runtime`] that differs from the default.
+///
+/// ```
+/// let runtime = filch::Builder::new().worker_threads(2).thread_name("crawler").build()?;
+/// assert_eq!(runtime.block_on(async { 1 + 1 }), 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Builder {
+    workers: Option<usize>,
+    name: Option<String>,
+    stack_size: Option<usize>,
+    on_start: Option<ThreadHook>,
+    on_stop: Option<ThreadHook>,
+    on_unhandled_panic: Option<Box<dyn Fn(&(dyn Any + Send)) + Send + Sync>>,
+}
+
+impl Builder {
+    /// A builder with the defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many workers the runtime has: at least 1, at most 32 767.
+    ///
+    /// Default: the environment variable `FILCH_WORKER_THREADS`, or else the number of processors
+    /// that this process may use.
+    pub fn worker_threads(&mut self, workers: usize) -> &mut Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// What the workers' threads are called; each adds its number. Default: `filch`.
+    pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// How large the workers' stacks are, in bytes. Default: that of `std::thread`.
+    pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Called on each worker's thread before it works. A panic in it is caught and ignored.
+    pub fn on_thread_start(&mut self, f: impl Fn() + Send + Sync + 'static) -> &mut Self {
+        self.on_start = Some(std::sync::Arc::new(f));
+        self
+    }
+
+    /// Called on each worker's thread after its work. A panic in it is caught and ignored.
+    pub fn on_thread_stop(&mut self, f: impl Fn() + Send + Sync + 'static) -> &mut Self {
+        self.on_stop = Some(std::sync::Arc::new(f));
+        self
+    }
+
+    /// Called once for each panic of a task that no `JoinHandle` will ever give out, with what it
+    /// panicked with. A panic in it is caught and ignored.
+    ///
+    /// It is called on whichever thread drops the panic: a worker, if the handle was dropped
+    /// before; else the thread that drops the handle.
+    pub fn on_unhandled_panic(
+        &mut self,
+        f: impl Fn(&(dyn Any + Send)) + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.on_unhandled_panic = Some(Box::new(f));
+        self
+    }
+
+    /// Starts the workers.
+    ///
+    /// The builder may be used again, with all settings but `on_unhandled_panic`, which goes to
+    /// the first runtime.
+    ///
+    /// # Errors
+    ///
+    /// * `InvalidInput`: 0 workers, or more than 32 767, or a `FILCH_WORKER_THREADS` that is not
+    ///   such a number.
+    /// * The system's error, if it will not start a thread. Those that were started have ended
+    ///   when this returns.
+    pub fn build(&mut self) -> io::Result<Runtime> {
+        self.build_with(false)
+    }
+
+    /// Builds a runtime in which the thread that calls `block_on` is one of the workers.
+    pub(super) fn build_for_caller(&mut self) -> io::Result<Runtime> {
+        self.build_with(true)
+    }
+
+    fn build_with(&mut self, caller_works: bool) -> io::Result<Runtime> {
+        let count = self.worker_count()?;
+        let (queues, workers): (Vec<_>, Vec<_>) = (0..count).map(|_| new_worker()).unzip();
+        let panics = PanicReporter::new(self.on_unhandled_panic.take());
+        let shared = Arc::new(Shared::new(workers.into(), panics));
+        let mut threads = Vec::with_capacity(count);
+        let mut cores = queues.into_iter().enumerate().map(|(index, queue)| {
+            let lendable = !(caller_works && index == 0);
+            (Seat::new(index, lendable), Core::new(shared.clone(), index, queue))
+        });
+        if caller_works {
+            *shared.spare.lock() = cores.next();
+        }
+        let mut failed = None;
+        for (seat, core) in cores {
+            // The core goes first, so that a shutdown counts this worker in.
+            let thread = match failed {
+                None => self.start(&shared, &seat, core),
+                Some(_) => Err((io::Error::other("not tried"), core)),
+            };
+            match thread {
+                Ok(thread) => threads.push(thread),
+                Err((error, core)) => {
+                    failed.get_or_insert(error);
+                    shared.give_up_worker(core);
+                }
+            }
+        }
+        let runtime = Runtime::assemble(Handle::new(shared), threads);
+        match failed {
+            None => Ok(runtime),
+            // Dropping the runtime ends what was started.
+            Some(error) => Err(error),
+        }
+    }
+
+    fn worker_count(&self) -> io::Result<usize> {
+        let invalid = |text: String| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        let (count, source) = match self.workers {
+            Some(count) => (count, "Builder::worker_threads"),
+            None => match std::env::var_os(WORKERS_VARIABLE) {
+                None => return Ok(num_cpus::get().clamp(1, MAX_WORKERS)),
+                Some(text) => match text.to_str().and_then(|text| text.trim().parse().ok()) {
+                    Some(count) => (count, WORKERS_VARIABLE),
+                    None => {
+                        return invalid(format!(
+                            "{WORKERS_VARIABLE} is {text:?}: set it to a number from 1 to {MAX_WORKERS}, or unset it"
+                        ));
+                    }
+                },
+            },
+        };
+        if (1..=MAX_WORKERS).contains(&count) {
+            return Ok(count);
+        }
+        invalid(format!("{source} is {count}: a runtime needs from 1 to {MAX_WORKERS} workers"))
+    }
+
+    /// Starts a worker's thread; it begins parked. Gives the core back if that fails.
+    fn start(
+        &self,
+        shared: &Arc<Shared>,
+        seat: &Arc<Seat<Box<Core>>>,
+        core: Box<Core>,
+    ) -> Result<thread::JoinHandle<()>, (io::Error, Box<Core>)> {
+        let name = format!("{}-{}", self.name.as_deref().unwrap_or("filch"), seat.index);
+        let mut thread = thread::Builder::new().name(name);
+        if let Some(bytes) = self.stack_size {
+            thread = thread.stack_size(bytes);
+        }
+        let (on_start, on_stop) = (self.on_start.clone(), self.on_stop.clone());
+        let own = (shared.clone(), seat.clone());
+        let started = thread.spawn(move || {
+            call(on_start.as_ref());
+            work(&own.0, &own.1);
+            call(on_stop.as_ref());
+        });
+        match started {
+            Ok(thread) => {
+                shared.idle.give_back(seat, core, false, || false);
+                if shared.is_closed() {
+                    seat.parker.unpark();
+                }
+                Ok(thread)
+            }
+            Err(error) => Err((error, core)),
+        }
+    }
+}
+
+fn new_worker() -> (LocalQueue, CachePadded<Worker>) {
+    let (queue, stealers) = LocalQueue::new();
+    let worker = Worker { stealers, registry: Registry::new(), stats: Stats::default() };
+    (queue, CachePadded::new(worker))
+}
+
+/// A worker's thread.
+fn work(shared: &Arc<Shared>, seat: &Arc<Seat<Box<Core>>>) {
+    let _driving = Driving::begin();
+    let _entered = context::enter(Handle::new(shared.clone()), false);
+    let stats = &shared.workers[seat.index].stats;
+    loop {
+        seat.parker.park();
+        if !take_up(shared.idle.claim(seat), stats) {
+            continue;
+        }
+        match drive(shared, seat, &mut NoRoot) {
+            Stop::Closed => return shared.stop_worker(),
+            Stop::Lent => {}
+            Stop::RootReady => unreachable!("a worker's thread has no root"),
+        }
+    }
+}
+
+/// Calls a user's hook.
+fn call(hook: Option<&ThreadHook>) {
+    if let Some(hook) = hook {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook()));
+        if let Err(payload) = result {
+            let _ = discard(payload);
+        }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("worker_threads", &self.workers)
+            .field("thread_name", &self.name)
+            .field("thread_stack_size", &self.stack_size)
+            .finish_non_exhaustive()
+    }
+}
+

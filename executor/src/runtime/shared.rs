@@ -1,0 +1,135 @@
+//! What the workers of a runtime share, and how tasks refer to it.
+
+#![allow(unsafe_code, reason = "tasks refer to their runtime without counting; argued below")]
+
+use super::shutdown::Shutdown;
+use crate::context;
+use crate::idle::{Idle, Seat};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::deque::Injector;
+use crate::sync::{Arc, Mutex};
+use crate::task::{PanicReporter, Runnable, Schedule};
+use crate::worker::{Core, Worker};
+use crossbeam_utils::CachePadded;
+use std::ptr::NonNull;
+
+/// A core with the seat that it belongs to.
+pub(crate) type SeatedCore = (Arc<Seat<Box<Core>>>, Box<Core>);
+
+/// What all threads of a runtime, and all its handles, refer to.
+///
+/// Nothing in it is written by a spawn, a wake, a poll or a completion on a worker, except the
+/// worker's own part (its deques, registry and counters).
+pub(crate) struct Shared {
+    pub(crate) workers: Box<[CachePadded<Worker>]>,
+    pub(crate) injector: CachePadded<Injector<Runnable>>,
+    pub(crate) idle: Idle<Box<Core>>,
+    /// The core of a place that has no thread of its own: that of the thread that called `run`.
+    pub(crate) spare: Mutex<Option<SeatedCore>>,
+    closed: AtomicBool,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) panics: std::sync::Arc<PanicReporter>,
+}
+
+impl Shared {
+    pub(crate) fn new(workers: Box<[CachePadded<Worker>]>, panics: PanicReporter) -> Self {
+        let count = workers.len();
+        Self {
+            workers,
+            injector: CachePadded::new(Injector::new()),
+            idle: Idle::new(count),
+            spare: Mutex::new(None),
+            closed: AtomicBool::new(false),
+            shutdown: Shutdown::new(count),
+            panics: std::sync::Arc::new(panics),
+        }
+    }
+
+    /// What a task keeps of its runtime.
+    #[inline]
+    pub(crate) fn backref(self: &Arc<Self>) -> Backref {
+        Backref(NonNull::from(&**self))
+    }
+
+    /// Whether the runtime shuts down.
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        // Ordering: Relaxed. Those that must not miss it look again after a fence or a lock.
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Begins the shutdown. False: it began before.
+    pub(super) fn close(&self) -> bool {
+        !self.closed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether any queue holds a task.
+    pub(crate) fn work_visible(&self) -> bool {
+        !self.injector.is_empty() || self.workers.iter().any(|worker| !worker.stealers.is_empty())
+    }
+
+    /// Queues a task from a thread that is not a worker of this runtime.
+    pub(crate) fn push_remote(self: &Arc<Self>, task: Runnable) {
+        self.injector.push(task);
+        self.idle.notify_remote();
+        // `notify_remote` has a full barrier after the push, as `close` and the drain that follows
+        // have between them: either this sees the closing, or the drain sees the task.
+        if self.is_closed() && !crate::sync::mutated(crate::sync::Mutant::SpawnWithoutRecheck) {
+            self.drain_injector();
+        }
+    }
+
+    /// Gives up the core of a worker whose thread could not be started.
+    pub(super) fn give_up_worker(&self, core: Box<Core>) {
+        drop(core);
+        self.shutdown.worker_gone();
+    }
+
+    /// How many tasks the registries know.
+    pub(crate) fn registered(&self) -> usize {
+        self.workers.iter().map(|worker| worker.registry.len()).sum()
+    }
+}
+
+/// A task's reference to its runtime: not counted, so that spawns share no line of memory.
+///
+/// It may be followed only where the runtime is known to be alive:
+///
+/// 1. A runtime's shutdown ends only when its registries and queues are empty, and no worker holds
+///    a task. Until then the thread that performs it holds the `Shared`.
+/// 2. A task that was just woken from idle is in a registry and not in a queue; it leaves the
+///    registry only when a run completes it, and the right to run it is with whoever woke it.
+///
+/// So whoever has just been told to schedule a task may follow its reference, *until it has pushed
+/// the task*. To touch the runtime after that (to notify), it takes a counted reference before.
+/// (async-executor 1.14.0 did without, and wrote to freed memory: smol-rs/async-executor#163.)
+#[derive(Clone, Copy)]
+pub(crate) struct Backref(NonNull<Shared>);
+
+// SAFETY: it is followed as the type's documentation says only; `Shared` is `Sync`.
+unsafe impl Send for Backref {}
+// SAFETY: as above.
+unsafe impl Sync for Backref {}
+
+impl Schedule for Backref {
+    #[inline]
+    fn schedule(self, task: Runnable) {
+        // A worker of the same runtime needs no reference: its core has one.
+        if let Some(task) = context::push_woken(self.0.addr().get(), task) {
+            self.schedule_remotely(task);
+        }
+    }
+}
+
+impl Backref {
+    #[cold]
+    fn schedule_remotely(self, task: Runnable) {
+        let shared = self.0.as_ptr().cast_const();
+        // SAFETY: the pointer comes from an `Arc`, and the `Shared` is alive: `task` was idle and
+        // registered, and is not pushed yet (1 and 2).
+        unsafe { Arc::increment_strong_count(shared) };
+        // SAFETY: the count that was just added is this `Arc`'s.
+        let shared = unsafe { Arc::from_raw(shared) };
+        shared.push_remote(task);
+    }
+}

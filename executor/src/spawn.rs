@@ -1,0 +1,108 @@
+//! The functions that work on the current runtime.
+
+use crate::context;
+use crate::runtime::Handle;
+use crate::task::JoinHandle;
+use crate::worker::Core;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Spawns a task on the current runtime.
+///
+/// The task is queued on top of the calling worker's queue, so it runs after the current poll at
+/// the latest, unless another worker takes it before. Dropping the handle detaches the task.
+///
+/// # Panics
+///
+/// Outside a runtime: "no running event loop". See [`Handle::spawn`] for spawning from anywhere.
+///
+/// ```
+/// filch::run(async {
+///     let task = filch::spawn(async { "done" });
+///     assert_eq!(task.await.unwrap(), "done");
+/// });
+/// ```
+#[track_caller]
+#[inline]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    match context::spawn_local(future, Core::spawn) {
+        Ok(handle) => handle,
+        Err(future) => Handle::current().spawn(future),
+    }
+}
+
+/// Runs a closure that blocks, on a thread made for that.
+///
+/// The threads are those of the [`blocking`] crate: they are shared by the whole process, started
+/// on demand and end when they have been idle for a while. Aborting the task prevents a closure
+/// that has not begun; one that has begun runs to its end, and nobody waits for it, not even the
+/// runtime's shutdown.
+///
+/// # Panics
+///
+/// Outside a runtime: "no running event loop".
+///
+/// ```
+/// filch::run(async {
+///     let sum = filch::spawn_blocking(|| (1..=100).sum::<u32>());
+///     assert_eq!(sum.await.unwrap(), 5050);
+/// });
+/// ```
+#[cfg(feature = "blocking")]
+#[track_caller]
+pub fn spawn_blocking<F, R>(f: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    Handle::current().spawn_blocking(f)
+}
+
+/// The closure goes to the pool at once; a task passes its result on.
+#[cfg(feature = "blocking")]
+pub(crate) fn blocking<F, R>(handle: &Handle, f: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    // A panic of the closure goes through the pool's task into ours, and so to the handle.
+    handle.spawn(blocking::unblock(f))
+}
+
+/// Gives the other tasks a turn.
+///
+/// The task that awaits this goes to the end of its worker's queue. Works in any executor.
+///
+/// ```
+/// filch::run(async {
+///     filch::yield_now().await;
+/// });
+/// ```
+pub fn yield_now() -> YieldNow {
+    YieldNow { yielded: false }
+}
+
+/// The future of [`yield_now`]: pending once, then ready.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct YieldNow {
+    yielded: bool,
+}
+
+impl Future for YieldNow {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.yielded {
+            return Poll::Ready(());
+        }
+        self.yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

@@ -1,0 +1,64 @@
+//! Tasks: spawned futures, from their birth to the hand-over of their output.
+//!
+//! | type | the right that it stands for |
+//! |---|---|
+//! | [`Runnable`] | to run the task once; exists exactly while the task is scheduled |
+//! | `Waker` | to schedule the task when it is idle |
+//! | [`JoinHandle`] | to take the output |
+//! | [`AbortHandle`] | to have the future dropped |
+//! | [`Kept`] | to find the idle task at shutdown |
+//!
+//! A task is one allocation: a header, the handle to its scheduler and the *stage*, which holds
+//! first the future and then the output. [`state`] documents the word that says who may touch
+//! what; [`cell`] is the only place that does.
+
+mod cell;
+mod error;
+mod id;
+mod join;
+mod panic;
+mod state;
+
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+#[cfg(all(test, filch_loom))]
+mod models;
+
+pub(crate) use cell::{Kept, Ran, Runnable, Slot, TaskRef};
+pub use error::JoinError;
+pub use id::TaskId;
+pub use join::{AbortHandle, JoinHandle};
+pub(crate) use panic::{PanicReporter, discard};
+
+use std::future::Future;
+use std::sync::Arc;
+
+/// What a task asks of its scheduler, from whichever thread wakes it.
+///
+/// The handle is cloned out of the task before the call: as soon as the `Runnable` is visible to
+/// others the task may be run to its end and freed.
+pub(crate) trait Schedule: Clone + Send + Sync + 'static {
+    /// Queues a task that was woken.
+    fn schedule(self, task: Runnable);
+}
+
+/// What a running task asks of the worker that runs it.
+pub(crate) trait Keeper {
+    /// Remembers a task that is about to become idle for the first time.
+    fn keep(&self, task: Kept) -> Slot;
+    /// Forgets a task that is about to complete; no use of its [`Kept`] may follow.
+    fn forget(&self, slot: Slot);
+    /// Who hears of panics that nobody collects.
+    fn panic_reporter(&self) -> Option<Arc<PanicReporter>>;
+}
+
+/// Makes a task, scheduled for the first time, and its handle.
+pub(crate) fn new<F, S>(future: F, scheduler: S) -> (Runnable, JoinHandle<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    S: Schedule,
+{
+    let (runnable, owner) = cell::allocate(future, scheduler);
+    (runnable, JoinHandle::new(owner, TaskId::next()))
+}

@@ -1,0 +1,455 @@
+//! The task's one word: its state, its reference count and its count of wakes.
+//!
+//! # Layout
+//!
+//! | bits | field | meaning |
+//! |---|---|---|
+//! | 0 | `COMPLETE` | the future is gone, the scheduler has let go of the task |
+//! | 1 | `JOIN` | the `JoinHandle` exists |
+//! | 2 | `JOIN_WAKER` | a waker stands in the task's join slot |
+//! | 3 | `CANCELLED` | the future shall be dropped, not polled, at the next run |
+//! | 4 | `OUTPUT` | with `COMPLETE`: the stage holds an output (or a panic) for the handle |
+//! | 8–35 | references | how many `Waker`s and `AbortHandle`s exist |
+//! | 36–63 | wakes | 0: idle. 1: scheduled or running. More: woken again since |
+//!
+//! # States
+//!
+//! | state | wakes | `COMPLETE` | who owns the future | leaves by |
+//! |---|---|---|---|---|
+//! | scheduled | ≥ 1 | 0 | the `Runnable` in a queue | `start_run` |
+//! | running | ≥ 1 | 0 | the worker that polls | `pend`, `complete` |
+//! | idle | 0 | 0 | nobody; the registry knows the task | `wake_*`, `cancel` |
+//! | complete | any | 1 | nobody: it is gone; the output is the handle's | release of the last reference |
+//!
+//! # Flags
+//!
+//! * `COMPLETE` is set once, by the worker that ran the task, and never cleared. Setting it is the
+//!   scheduler's very last access to a task that somebody else still refers to.
+//! * `JOIN` is set at birth and cleared once, when the handle is dropped before completion, or
+//!   gives the task back after it.
+//! * `JOIN_WAKER` is set by the handle after it wrote the slot. Whoever clears it owns the slot's
+//!   waker: the handle, to replace it or to take it away, or the completing worker, to wake it.
+//!   It is never set together with `COMPLETE`.
+//! * `CANCELLED` is set by an abort or by the shutdown and never cleared. A task may still
+//!   complete with its output after that, if it was in its last poll.
+//! * `OUTPUT` is set together with `COMPLETE` and tells an output from a cancellation.
+//!
+//! # Why a count of wakes, not a flag
+//!
+//! With a flag, the worker has to clear it before it polls, or it could not tell a wake that comes
+//! during the poll from the one that scheduled the task: a read-modify-write on every poll. With a
+//! count it looks at the word, polls, and subtracts the one wake that it served; what remains came
+//! later. So a wake and the poll that follows cost two read-modify-writes together, not three.
+//! (The idea of counting wakes is nexosim's; there the count is subtracted whole.)
+//!
+//! The subtraction must be of exactly one, so a run that starts with more than one counted wake
+//! first sets the count back to one. That also keeps the count far from its limit; a storm of more
+//! than 2²⁶ wakes within one poll is compressed by the wakers themselves, in `compress`.
+//!
+//! # Why every change is a read-modify-write
+//!
+//! The wake that finds the task scheduled already has to publish what was written before it, just
+//! as the wake that schedules it (rust-lang/rust#128920). It does so because the chain of
+//! read-modify-writes is one release sequence: a poll that reads any later value of the word
+//! acquires every earlier wake. A wake whose value the poll did not read remains in the count, and
+//! the task is polled again.
+
+use crate::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::sync::{Mutant, mutated};
+use std::fmt;
+
+const COMPLETE: u64 = 1;
+const JOIN: u64 = 1 << 1;
+const JOIN_WAKER: u64 = 1 << 2;
+const CANCELLED: u64 = 1 << 3;
+const OUTPUT: u64 = 1 << 4;
+
+const REF_SHIFT: u32 = 8;
+const REF_ONE: u64 = 1 << REF_SHIFT;
+const REF_MASK: u64 = (WAKE_ONE - 1) & !(REF_ONE - 1);
+
+const WAKE_SHIFT: u32 = 36;
+const WAKE_ONE: u64 = 1 << WAKE_SHIFT;
+
+/// Past this count the process aborts, as it does for `Arc`: only forgotten wakers get there.
+const REF_LIMIT: u64 = 1 << 27;
+/// Past this count a waker compresses the wakes.
+const WAKE_LIMIT: u64 = 1 << 26;
+
+/// A value of the word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Snapshot(u64);
+
+impl Snapshot {
+    pub(crate) fn is_complete(self) -> bool {
+        self.0 & COMPLETE != 0
+    }
+    pub(crate) fn is_cancelled(self) -> bool {
+        self.0 & CANCELLED != 0
+    }
+    pub(crate) fn has_join(self) -> bool {
+        self.0 & JOIN != 0
+    }
+    pub(crate) fn has_join_waker(self) -> bool {
+        self.0 & JOIN_WAKER != 0
+    }
+    pub(crate) fn has_output(self) -> bool {
+        self.0 & OUTPUT != 0
+    }
+    pub(crate) fn references(self) -> u64 {
+        (self.0 & REF_MASK) >> REF_SHIFT
+    }
+    pub(crate) fn wakes(self) -> u64 {
+        self.0 >> WAKE_SHIFT
+    }
+    /// Nobody but whoever holds this snapshot can reach the task any more.
+    fn is_unreachable(self) -> bool {
+        self.references() == 0 && !self.has_join()
+    }
+    fn with_wakes(self, wakes: u64) -> Self {
+        Self(self.0 & (WAKE_ONE - 1) | wakes << WAKE_SHIFT)
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match (self.is_complete(), self.wakes()) {
+            (true, _) => "complete",
+            (false, 0) => "idle",
+            (false, _) => "scheduled",
+        };
+        f.debug_struct("State")
+            .field("phase", &phase)
+            .field("wakes", &self.wakes())
+            .field("references", &self.references())
+            .field("join", &self.has_join())
+            .field("join_waker", &self.has_join_waker())
+            .field("cancelled", &self.is_cancelled())
+            .field("output", &self.has_output())
+            .finish()
+    }
+}
+
+/// What a wake leaves to its caller.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// The task is the caller's to schedule.
+    Schedule,
+    /// Somebody else runs it, or it is complete.
+    Nothing,
+    /// The caller held the last reference and has to free the task.
+    Free,
+}
+
+/// What the end of a poll leaves to the worker.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pend {
+    /// The task is idle and no longer the worker's.
+    Idle,
+    /// The task was woken during the poll and is the worker's to schedule.
+    Reschedule,
+}
+
+/// What the attempt to complete leaves to the worker.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Complete {
+    /// The task is complete; the worker may not touch it again.
+    Done,
+    /// The handle is gone: drop the output first, then call `complete_unjoined`.
+    NobodyJoins,
+    /// The worker now owns the join slot's waker: take it and try again.
+    TakeWaker,
+}
+
+/// What a handle that was dropped leaves to be done.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detach {
+    /// The task goes on without the handle.
+    Detached,
+    /// The handle took back the slot's waker: drop it and try again.
+    TakeWaker,
+    /// The task is complete: drop the output if there is one, then call `release_join`.
+    Complete { output: bool },
+}
+
+/// What the handle finds when it wants to write its waker into the join slot.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JoinSlot {
+    /// The slot is the handle's to write.
+    Free,
+    /// The slot holds the handle's earlier waker, now the handle's again.
+    Reclaimed,
+    /// The task is complete.
+    Complete,
+}
+
+/// The word.
+pub(crate) struct State(AtomicU64);
+
+impl State {
+    /// The state of a task that is about to be queued, with a handle.
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(JOIN | WAKE_ONE))
+    }
+
+    /// Reads the word, acquiring what its last writers published.
+    #[inline]
+    pub(crate) fn load(&self) -> Snapshot {
+        Snapshot(self.0.load(Ordering::Acquire))
+    }
+
+    /// Counts a wake through a borrowed waker.
+    #[inline]
+    pub(crate) fn wake_by_ref(&self) -> Wake {
+        // Ordering: Release publishes the waker's writes to the Acquire load of `start_run` (or to
+        // the AcqRel of `pend`); Acquire lets whoever schedules read the task's fields.
+        let order = if mutated(Mutant::RelaxedWake) { Ordering::Relaxed } else { Ordering::AcqRel };
+        self.woken(Snapshot(self.0.fetch_add(WAKE_ONE, order)))
+    }
+
+    /// Counts a wake and gives up the waker's reference, in one step.
+    #[inline]
+    pub(crate) fn wake_by_val(&self) -> Wake {
+        // Ordering: as in `wake_by_ref`; as the last reference it also acquires (see `drop_ref`).
+        let before = Snapshot(self.0.fetch_add(WAKE_ONE - REF_ONE, Ordering::AcqRel));
+        debug_assert!(before.references() > 0, "waker without a reference: {before:?}");
+        if before.is_complete() && before.references() == 1 && !before.has_join() {
+            return Wake::Free;
+        }
+        self.woken(before)
+    }
+
+    #[inline]
+    fn woken(&self, before: Snapshot) -> Wake {
+        if before.is_complete() {
+            // The count of a complete task means nothing; being topmost, it may wrap.
+            return Wake::Nothing;
+        }
+        if before.wakes() >= WAKE_LIMIT {
+            self.compress();
+        }
+        if before.wakes() == 0 { Wake::Schedule } else { Wake::Nothing }
+    }
+
+    /// Brings an excessive count of wakes back to two, which says the same.
+    #[cold]
+    fn compress(&self) {
+        let _ = self.0.try_update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+            let now = Snapshot(word);
+            (!now.is_complete() && now.wakes() >= WAKE_LIMIT).then(|| now.with_wakes(2).0)
+        });
+    }
+
+    /// Begins a run. The caller owns the task's `Runnable`.
+    ///
+    /// Afterwards exactly one counted wake belongs to this run.
+    #[inline]
+    pub(crate) fn start_run(&self) -> Snapshot {
+        let now = self.load();
+        debug_assert!(!now.is_complete() && now.wakes() > 0, "run of a task that is {now:?}");
+        if now.wakes() == 1 {
+            return now;
+        }
+        self.start_coalesced_run()
+    }
+
+    #[cold]
+    fn start_coalesced_run(&self) -> Snapshot {
+        // Ordering: Acquire, pairs with the Release of every wake that it swallows.
+        Snapshot(self.0.update(Ordering::AcqRel, Ordering::Acquire, |word| {
+            Snapshot(word).with_wakes(1).0
+        }))
+    }
+
+    /// Whether the running task was woken again; a cheap look before `pend`, without a promise.
+    #[inline]
+    pub(crate) fn is_woken_again(&self) -> bool {
+        Snapshot(self.0.load(Ordering::Relaxed)).wakes() > 1 && !mutated(Mutant::ForgetWakeDuringPoll)
+    }
+
+    /// Ends a run whose poll returned `Pending`.
+    #[inline]
+    pub(crate) fn pend(&self) -> Pend {
+        if mutated(Mutant::ForgetWakeDuringPoll) {
+            self.0.update(Ordering::AcqRel, Ordering::Relaxed, |word| Snapshot(word).with_wakes(0).0);
+            return Pend::Idle;
+        }
+        // Ordering: Release hands the future and the task's fields to whoever wakes and runs it
+        // next; Acquire takes in the wakes that came during the poll.
+        let before = Snapshot(self.0.fetch_sub(WAKE_ONE, Ordering::AcqRel));
+        debug_assert!(!before.is_complete() && before.wakes() > 0, "end of a run of {before:?}");
+        if before.wakes() == 1 { Pend::Idle } else { Pend::Reschedule }
+    }
+
+    /// Tries to complete a task whose output (if `output`) stands in the stage.
+    #[inline]
+    pub(crate) fn complete(&self, output: bool) -> Complete {
+        let flags = if output { COMPLETE | OUTPUT } else { COMPLETE };
+        let mut now = self.load();
+        loop {
+            if !now.has_join() {
+                return Complete::NobodyJoins;
+            }
+            let take = now.has_join_waker() && !mutated(Mutant::CompleteWithoutRecheck);
+            let next = if take { now.0 & !JOIN_WAKER } else { now.0 | flags };
+            // Ordering: Release publishes the output to the handle's Acquire load; Acquire makes
+            // the waker that the handle wrote into the slot readable.
+            match self.0.compare_exchange_weak(now.0, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) if take => return Complete::TakeWaker,
+                Ok(_) => return Complete::Done,
+                Err(word) => now = Snapshot(word),
+            }
+        }
+    }
+
+    /// Completes a task that has neither handle nor output. True: the caller has to free it.
+    #[inline]
+    pub(crate) fn complete_unjoined(&self) -> bool {
+        // Ordering: Acquire, pairs with the Release by which the handle and the last waker let go.
+        // With no handle and no reference nobody is left who could make either again.
+        if self.load().is_unreachable() {
+            return true;
+        }
+        // Ordering: Release publishes the end of the future to whoever frees the task.
+        Snapshot(self.0.fetch_or(COMPLETE, Ordering::AcqRel)).is_unreachable()
+    }
+
+    /// Marks the task cancelled and counts a wake, so that a worker comes to drop the future.
+    ///
+    /// `Schedule`: the task was idle and is the caller's to schedule.
+    pub(crate) fn cancel(&self) -> Wake {
+        let before = self.0.try_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+            let now = Snapshot(word);
+            let wakes = if mutated(Mutant::AbortWithoutSchedule) { 0 } else { WAKE_ONE };
+            (!now.is_complete() && !now.is_cancelled()).then_some((word | CANCELLED) + wakes)
+        });
+        match before.map(Snapshot) {
+            Ok(_) if mutated(Mutant::AbortWithoutSchedule) => Wake::Nothing,
+            Ok(before) if before.wakes() == 0 => Wake::Schedule,
+            _ => Wake::Nothing,
+        }
+    }
+
+    /// Marks a task cancelled whose `Runnable` the caller owns.
+    pub(crate) fn cancel_owned(&self) {
+        self.0.fetch_or(CANCELLED, Ordering::AcqRel);
+    }
+
+    /// Counts one more reference.
+    #[inline]
+    pub(crate) fn add_ref(&self) {
+        // Ordering: Relaxed, as in `Arc`: the new reference is made from one that exists.
+        let before = Snapshot(self.0.fetch_add(REF_ONE, Ordering::Relaxed));
+        if before.references() >= REF_LIMIT {
+            too_many_references();
+        }
+    }
+
+    /// Gives up a reference. True: it was the last one and the caller has to free the task.
+    #[inline]
+    pub(crate) fn drop_ref(&self) -> bool {
+        // Ordering: Release publishes the holder's last accesses; the Acquire fence of the last
+        // holder takes them in before it frees the task.
+        let before = Snapshot(self.0.fetch_sub(REF_ONE, Ordering::Release));
+        debug_assert!(before.references() > 0, "reference dropped twice: {before:?}");
+        let last = before.is_complete() && before.references() == 1 && !before.has_join();
+        if last {
+            self.acquire_others();
+        }
+        last
+    }
+
+    fn acquire_others(&self) {
+        if mutated(Mutant::RelaxedRelease) {
+            return;
+        }
+        // ThreadSanitizer does not know fences; a load of the same word does the same there.
+        if cfg!(filch_tsan) {
+            self.0.load(Ordering::Acquire);
+        } else {
+            fence(Ordering::Acquire);
+        }
+    }
+
+    /// Prepares the join slot for the handle's waker.
+    pub(crate) fn claim_join_slot(&self) -> JoinSlot {
+        let mut now = self.load();
+        loop {
+            if now.is_complete() {
+                return JoinSlot::Complete;
+            }
+            if !now.has_join_waker() {
+                return JoinSlot::Free;
+            }
+            // Ordering: Acquire on failure, for the output of a task that completed meanwhile.
+            let next = now.0 & !JOIN_WAKER;
+            match self.0.compare_exchange_weak(now.0, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return JoinSlot::Reclaimed,
+                Err(word) => now = Snapshot(word),
+            }
+        }
+    }
+
+    /// Offers the waker in the join slot to the completing worker. False: the task is complete and
+    /// the slot is the handle's.
+    pub(crate) fn offer_join_waker(&self) -> bool {
+        if mutated(Mutant::RegisterWithoutRecheck) {
+            self.0.fetch_or(JOIN_WAKER, Ordering::AcqRel);
+            return true;
+        }
+        // Ordering: Release publishes the slot to `complete`; Acquire on failure, for the output.
+        self.0
+            .try_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                (!Snapshot(word).is_complete()).then_some(word | JOIN_WAKER)
+            })
+            .is_ok()
+    }
+
+    /// Gives up the handle.
+    #[inline]
+    pub(crate) fn detach(&self) -> Detach {
+        let mut now = self.load();
+        loop {
+            if now.is_complete() && !mutated(Mutant::DropHandleBlind) {
+                return Detach::Complete { output: now.has_output() };
+            }
+            let next = if now.has_join_waker() { now.0 & !JOIN_WAKER } else { now.0 & !JOIN };
+            // Ordering: Release, for the worker that frees the task; Acquire, for the output.
+            match self.0.compare_exchange_weak(now.0, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) if now.has_join_waker() => return Detach::TakeWaker,
+                Ok(_) => return Detach::Detached,
+                Err(word) => now = Snapshot(word),
+            }
+        }
+    }
+
+    /// Gives up the handle of a complete task whose output is gone. True: the caller has to free
+    /// the task.
+    #[inline]
+    pub(crate) fn release_join(&self) -> bool {
+        // Ordering: Acquire, pairs with `drop_ref` of the last waker. With the handle as the only
+        // one left nobody can make a new reference.
+        if self.load().references() == 0 {
+            return true;
+        }
+        let before = Snapshot(self.0.fetch_and(!JOIN, Ordering::AcqRel));
+        before.references() == 0
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.load(), f)
+    }
+}
+
+#[cold]
+fn too_many_references() -> ! {
+    // A panic could be caught and the count would wrap; so this ends the process, as in `Arc`.
+    std::process::abort()
+}

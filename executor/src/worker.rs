@@ -1,0 +1,354 @@
+//! The worker: take a task, poll it, and when there is none, search or sleep.
+//!
+//! The same loop serves a worker's own thread and a thread inside `block_on`, which works in the
+//! place of a parked worker while its root future waits.
+
+use crate::context;
+use crate::idle::{Seat, Woken};
+use crate::queue::{LocalQueue, Stealers};
+use crate::registry::Registry;
+use crate::rng::Rng;
+use crate::runtime::Shared;
+use crate::share::{Look, NAP, Share};
+use crate::stats::{Stats, bump};
+use crate::sync::{Arc, NAPS};
+use crate::task::{self, JoinHandle, Keeper, Kept, PanicReporter, Ran, Runnable, Slot};
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// How long a searcher goes on looking before it sleeps.
+const SPIN: Duration = Duration::from_micros(1);
+
+/// What all workers of a runtime may see of one.
+pub(crate) struct Worker {
+    pub(crate) stealers: Stealers,
+    pub(crate) registry: Registry,
+    pub(crate) stats: Stats,
+}
+
+/// What only the thread that works in a worker's place has.
+pub(crate) struct Core {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) index: usize,
+    queue: LocalQueue,
+    searching: bool,
+    /// Notified, and nothing found since.
+    woken_for_nothing: bool,
+    share: Share,
+    rng: Rng,
+}
+
+impl Core {
+    pub(crate) fn new(shared: Arc<Shared>, index: usize, queue: LocalQueue) -> Box<Self> {
+        let share = Share::new(shared.workers.len());
+        Box::new(Self {
+            shared,
+            index,
+            queue,
+            searching: false,
+            woken_for_nothing: false,
+            share,
+            rng: Rng::new(index),
+        })
+    }
+
+    /// Whether this is a core of the runtime whose shared part is at `address`.
+    #[inline]
+    pub(crate) fn works_for(&self, address: usize) -> bool {
+        Arc::as_ptr(&self.shared).addr() == address
+    }
+
+    /// Spawns a task: it is the next to run here, unless somebody takes it.
+    #[inline]
+    pub(crate) fn spawn<F>(&mut self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (task, handle) = task::new(future, self.shared.backref());
+        self.push_spawned(task);
+        handle
+    }
+
+    /// Queues a task on top.
+    #[inline]
+    pub(crate) fn push_spawned(&mut self, task: Runnable) {
+        self.queue.push_spawned(task);
+        self.notify();
+    }
+
+    /// Queues a task behind the others.
+    #[inline]
+    pub(crate) fn push_woken(&mut self, task: Runnable) {
+        self.queue.push_woken(task);
+        self.notify();
+    }
+
+    #[inline]
+    fn notify(&self) {
+        // With one worker there is nobody to tell.
+        if self.shared.workers.len() > 1 {
+            self.shared.idle.notify_local();
+        }
+    }
+
+    #[inline]
+    fn pick(&mut self) -> Option<Runnable> {
+        let own = &self.shared.workers[self.index].stealers;
+        self.queue.pick(own, &self.shared.injector)
+    }
+
+    /// Any task of its own queues, to be cancelled.
+    pub(crate) fn drain(&mut self) -> Option<Runnable> {
+        self.queue.drain()
+    }
+
+    /// Ends the search, if this worker searches; see `idle.md`, H.
+    #[inline]
+    pub(crate) fn stop_searching(&mut self) {
+        if self.searching {
+            self.searching = false;
+            self.shared.idle.stop_searching(|| self.shared.work_visible());
+        }
+    }
+
+    /// Looks for work of others. The task comes with the duty to run it.
+    fn search(&mut self) -> Search {
+        if let Some(task) = self.queue.take_injected(&self.shared.injector) {
+            return Search::Found(task);
+        }
+        if self.shared.workers.len() == 1 || !(self.searching || self.shared.idle.start_searching()) {
+            return Search::Nothing { left_work: false };
+        }
+        self.searching = true;
+        let now = Instant::now();
+        self.share.ran_dry(now);
+        let mut left_work = false;
+        let others = self.shared.workers.len();
+        let first = self.rng.below(others);
+        for victim in (first..others).chain(0..first).filter(|&victim| victim != self.index) {
+            let worker = &self.shared.workers[victim];
+            let queued = worker.stealers.len();
+            let look =
+                if NAPS { self.share.look(victim, queued, worker.stats.polls(), now) }
+                else if queued > 0 { Look::Steal } else { Look::Empty };
+            match look {
+                Look::Empty => {}
+                Look::LeaveBe => left_work = true,
+                Look::Steal => {
+                    if let Some(task) = self.queue.steal_from(&worker.stealers) {
+                        let own = &self.shared.workers[self.index];
+                        let taken = 1 + own.stealers.len();
+                        bump(&own.stats.steals, 1);
+                        bump(&own.stats.stolen, taken as u64);
+                        self.share.took(taken, now);
+                        return Search::Found(task);
+                    }
+                }
+            }
+        }
+        match self.queue.take_injected(&self.shared.injector) {
+            Some(task) => Search::Found(task),
+            None => Search::Nothing { left_work },
+        }
+    }
+}
+
+/// What a search gave.
+enum Search {
+    Found(Runnable),
+    Nothing { left_work: bool },
+}
+
+/// The registry's side of the tasks that one worker runs.
+pub(crate) struct WorkerKeeper<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) index: usize,
+}
+
+impl Keeper for WorkerKeeper<'_> {
+    fn keep(&self, task: Kept) -> Slot {
+        let index = self.shared.workers[self.index].registry.keep(task);
+        Slot { worker: self.index as u32, index }
+    }
+
+    fn forget(&self, slot: Slot) {
+        self.shared.workers[slot.worker as usize].registry.forget(slot.index);
+    }
+
+    fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
+        Some(self.shared.panics.clone())
+    }
+}
+
+/// The future that a `block_on` drives beside the tasks.
+pub(crate) trait Root {
+    /// Polls the future if it was woken. True: it is ready.
+    fn poll_if_woken(&mut self) -> bool;
+    /// Whether it was woken, without a promise.
+    fn is_woken(&self) -> bool;
+}
+
+/// A worker's own thread has no root.
+pub(crate) struct NoRoot;
+
+impl Root for NoRoot {
+    fn poll_if_woken(&mut self) -> bool {
+        false
+    }
+    fn is_woken(&self) -> bool {
+        false
+    }
+}
+
+/// Why a thread stopped to work.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The root is ready.
+    RootReady,
+    /// The runtime shuts down.
+    Closed,
+    /// The core is lent to another thread.
+    Lent,
+}
+
+/// Works in the place of the core that this thread has, until something stops it.
+///
+/// Afterwards the thread still has the core, except after [`Stop::Lent`].
+pub(crate) fn drive(shared: &Arc<Shared>, seat: &Arc<Seat<Box<Core>>>, root: &mut impl Root) -> Stop {
+    let keeper = WorkerKeeper { shared, index: seat.index };
+    let stats = &shared.workers[seat.index].stats;
+    loop {
+        if shared.is_closed() {
+            return Stop::Closed;
+        }
+        if root.is_woken() {
+            context::with_core(Core::stop_searching);
+            if root.poll_if_woken() {
+                return Stop::RootReady;
+            }
+        }
+        let task = context::with_core(|core| {
+            let task = core.pick()?;
+            core.stop_searching();
+            Some(task)
+        });
+        if let Some(Some(task)) = task {
+            run(task, &keeper, stats);
+            continue;
+        }
+        match find_or_sleep(shared, seat, root, stats) {
+            Found::Task(task) => run(task, &keeper, stats),
+            Found::LookAgain => {}
+            Found::Lent => return Stop::Lent,
+        }
+    }
+}
+
+/// Polls a task once.
+#[inline]
+fn run(task: Runnable, keeper: &WorkerKeeper<'_>, stats: &Stats) {
+    bump(&stats.polls, 1);
+    match task.run(keeper) {
+        Ran::Idle => {}
+        Ran::Woken(task) => {
+            context::with_core(|core| core.push_woken(task));
+        }
+        Ran::Complete => {
+            if keeper.shared.is_closed() {
+                keeper.shared.note_finished();
+            }
+        }
+    }
+}
+
+/// What a worker without work came to.
+enum Found {
+    Task(Runnable),
+    LookAgain,
+    Lent,
+}
+
+/// The way of a worker that has run dry: search, nap, park.
+#[cold]
+fn find_or_sleep(
+    shared: &Arc<Shared>,
+    seat: &Arc<Seat<Box<Core>>>,
+    root: &impl Root,
+    stats: &Stats,
+) -> Found {
+    let mut spin_end = None;
+    loop {
+        let search = context::with_core(|core| {
+            let search = core.search();
+            if matches!(search, Search::Found(_)) {
+                core.stop_searching();
+                core.woken_for_nothing = false;
+            }
+            search
+        });
+        let left_work = match search.expect("a worker has a core") {
+            Search::Found(task) => return Found::Task(task),
+            Search::Nothing { left_work } => left_work,
+        };
+        if shared.is_closed() || root.is_woken() {
+            return Found::LookAgain;
+        }
+        let now = Instant::now();
+        if NAPS && now < *spin_end.get_or_insert(now + SPIN) {
+            std::hint::spin_loop();
+            continue;
+        }
+        return match nap(shared, seat, stats, left_work) {
+            true => Found::LookAgain,
+            false => sleep(shared, seat, stats),
+        };
+    }
+}
+
+/// Sleeps for a moment, if that is better than to park.
+fn nap(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, stats: &Stats, left_work: bool) -> bool {
+    let wanted = NAPS
+        && context::with_core(|core| core.searching && core.share.should_nap(left_work))
+            .unwrap_or(false);
+    let napped = wanted && shared.idle.nap(seat, Instant::now() + NAP);
+    if napped {
+        bump(&stats.naps, 1);
+    }
+    napped
+}
+
+/// Parks this thread until there is something to do.
+fn sleep(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, stats: &Stats) -> Found {
+    let mut core = context::take_core().expect("a worker has a core");
+    let searching = std::mem::replace(&mut core.searching, false);
+    core.share.forget_looks();
+    bump(&stats.parks, 1);
+    bump(&stats.needless_wakes, u64::from(core.woken_for_nothing));
+    let visible = || shared.work_visible();
+    match shared.idle.park(seat, core, searching, visible, || shared.is_closed()) {
+        Woken::Lent => Found::Lent,
+        woken => {
+            take_up(woken, stats);
+            Found::LookAgain
+        }
+    }
+}
+
+/// Makes the core of a worker that was woken this thread's. False: it is lent.
+pub(crate) fn take_up(woken: Woken<Box<Core>>, stats: &Stats) -> bool {
+    match woken {
+        Woken::Notified(mut core) => {
+            bump(&stats.wakes, 1);
+            core.searching = true;
+            core.woken_for_nothing = true;
+            context::put_core(core);
+        }
+        Woken::Otherwise(mut core) => {
+            core.woken_for_nothing = false;
+            context::put_core(core);
+        }
+        Woken::Lent => return false,
+    }
+    true
+}

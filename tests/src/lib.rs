@@ -1,0 +1,1 @@
+//! Black-box tests of filch, one file per promise, in `tests/`.

@@ -1,0 +1,4 @@
+//! Clocks for executors, and soon the timer wheel that they drive.
+//!
+//! This crate is a leaf: no threads, no unsafe code, no dependency.
+#![forbid(unsafe_code)]
