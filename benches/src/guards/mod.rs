@@ -1,0 +1,51 @@
+//! The price: what a fast case must not be bought with.
+//!
+//! A guard builds its runtime itself and is alone in the process with it. The main thread plays
+//! the thread outside; its own CPU time and context switches are never counted.
+
+pub mod fairness;
+pub mod idle;
+pub mod latency;
+pub mod memory;
+pub mod stranding;
+
+use crate::peer::Peer;
+use crate::probe::Probe;
+
+/// Every guard, in the order of the report.
+pub fn all<P: Peer>() -> Vec<Probe<P>> {
+    vec![
+        Probe::guard("idle_cpu", "idle", idle::FIELDS, idle::idle::<P>),
+        Probe::guard("low_load", "2000 tasks/s of 10 µs", idle::FIELDS, idle::low_load::<P>),
+        Probe::guard(
+            "stranding_spawn",
+            "spawned, then 50 ms of spinning",
+            stranding::FIELDS,
+            stranding::spawned::<P>,
+        ),
+        Probe::guard(
+            "stranding_wake",
+            "woken, then 50 ms of spinning",
+            stranding::FIELDS,
+            stranding::woken::<P>,
+        ),
+        Probe::guard(
+            "fairness",
+            "wait of a new task among hogs",
+            fairness::FIELDS,
+            fairness::fairness::<P>,
+        ),
+        Probe::guard(
+            "wake_latency",
+            "wake from outside to poll",
+            latency::FIELDS,
+            latency::wake_latency::<P>,
+        ),
+        Probe::guard(
+            "bytes_per_task",
+            "resident memory of a pending task",
+            memory::FIELDS,
+            memory::bytes_per_task::<P>,
+        ),
+    ]
+}

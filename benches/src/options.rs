@@ -1,0 +1,202 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Shown by `--help` and after a mistake.
+pub const HELP: &str = "\
+cargo bench -p filch-benches -- [FILTER]... [OPTIONS]
+
+FILTER               part of `case/NAME` or `guard/NAME`; several mean any of them
+--list               names the cases, the guards and the runtimes
+--rounds N           rounds (7); guards take part in the first three
+--workers N          worker threads of each runtime (2)
+--only A,B           only these runtimes
+--quick              a tenth of the work, one round
+--json FILE          writes every sample there too
+--check-complete     fails unless every case x runtime x field has a figure";
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Command {
+    /// Run the benchmarks.
+    Compare(Options),
+    /// Name what there is.
+    List,
+    /// Show [`HELP`].
+    Help,
+    /// Be the fresh process of the guard `bytes_per_task` (not for people).
+    BytesPerTask(BytesPerTask),
+}
+
+/// Settings of a run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Parts of names; empty selects everything.
+    pub filters: Vec<String>,
+    /// How often everything is measured.
+    pub rounds: usize,
+    /// Worker threads of each runtime.
+    pub workers: usize,
+    /// Names of the runtimes that take part; `None` for all.
+    pub only: Option<Vec<String>>,
+    /// A tenth of the work.
+    pub quick: bool,
+    /// Where to write the samples.
+    pub json: Option<PathBuf>,
+    /// Fail when a figure is missing.
+    pub check_complete: bool,
+}
+
+/// What the child process of the guard `bytes_per_task` is told.
+#[derive(Clone, Debug, Default)]
+pub struct BytesPerTask {
+    /// Name of the runtime.
+    pub runtime: String,
+    /// Its worker threads.
+    pub workers: usize,
+    /// How many tasks to spawn.
+    pub tasks: usize,
+}
+
+impl BytesPerTask {
+    const FLAG: &'static str = "--child-bytes-per-task";
+
+    /// The arguments that [`Options::parse`] turns into this again.
+    pub fn to_args(&self) -> [String; 4] {
+        [Self::FLAG.into(), self.runtime.clone(), self.workers.to_string(), self.tasks.to_string()]
+    }
+
+    fn from_args(args: &mut impl Iterator<Item = String>) -> Result<Self, String> {
+        Ok(Self {
+            runtime: value(args, Self::FLAG)?,
+            workers: value(args, Self::FLAG)?,
+            tasks: value(args, Self::FLAG)?,
+        })
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            filters: Vec::new(),
+            rounds: 7,
+            workers: 2,
+            only: None,
+            quick: false,
+            json: None,
+            check_complete: false,
+        }
+    }
+}
+
+impl Options {
+    /// Reads the arguments, without the program's name.
+    ///
+    /// # Errors
+    /// A sentence for the user about the first argument that makes no sense.
+    pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
+        let mut args = args.into_iter();
+        let mut options = Self::default();
+        let mut rounds = None;
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                // Passed by `cargo bench` to every benchmark.
+                "--bench" => {}
+                "--help" | "-h" => return Ok(Command::Help),
+                "--list" => return Ok(Command::List),
+                BytesPerTask::FLAG => {
+                    return BytesPerTask::from_args(&mut args).map(Command::BytesPerTask);
+                }
+                "--rounds" => rounds = Some(positive(&mut args, &arg)?),
+                "--workers" => options.workers = positive(&mut args, &arg)?,
+                "--json" => options.json = Some(value(&mut args, &arg)?),
+                "--only" => {
+                    let names: String = value(&mut args, &arg)?;
+                    options.only = Some(names.split(',').map(str::to_owned).collect());
+                }
+                "--quick" => options.quick = true,
+                "--check-complete" => options.check_complete = true,
+                unknown if unknown.starts_with('-') => {
+                    return Err(format!("unknown option {unknown}"));
+                }
+                filter => options.filters.push(filter.to_owned()),
+            }
+        }
+        options.rounds = rounds.unwrap_or(if options.quick { 1 } else { options.rounds });
+        Ok(Command::Compare(options))
+    }
+
+    /// Whether the filters select the probe with this path.
+    pub fn selects(&self, path: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|part| path.contains(part.as_str()))
+    }
+}
+
+fn value<T: FromStr>(args: &mut impl Iterator<Item = String>, flag: &str) -> Result<T, String> {
+    let text = args.next().ok_or_else(|| format!("{flag} needs a value"))?;
+    text.parse().map_err(|_| format!("{flag} cannot be {text:?}"))
+}
+
+fn positive(args: &mut impl Iterator<Item = String>, flag: &str) -> Result<usize, String> {
+    match value(args, flag)? {
+        0 => Err(format!("{flag} must be at least 1")),
+        number => Ok(number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, String> {
+        Options::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    fn compare(line: &str) -> Options {
+        match parse(line) {
+            Ok(Command::Compare(options)) => options,
+            other => panic!("not a comparison: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn argument_of_cargo_is_ignored() {
+        let options = compare("--bench skynet idle --workers 3");
+        assert_eq!(options.filters, ["skynet", "idle"]);
+        assert_eq!((options.workers, options.rounds), (3, 7));
+    }
+
+    #[test]
+    fn quick_means_one_round_unless_told_otherwise() {
+        assert_eq!(compare("--quick").rounds, 1);
+        assert_eq!(compare("--rounds 4 --quick").rounds, 4);
+    }
+
+    #[test]
+    fn filter_selects_by_kind_and_by_part_of_the_name() {
+        let options = compare("guard skynet");
+        assert!(options.selects("guard/idle_cpu"));
+        assert!(options.selects("case/skynet"));
+        assert!(!options.selects("case/fib"));
+    }
+
+    #[test]
+    fn nonsense_is_an_error() {
+        for line in ["--rounds", "--rounds 0", "--workers two", "--fast"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn child_arguments_survive_the_way_through_the_command_line() {
+        let sent = BytesPerTask { runtime: "tokio".into(), workers: 2, tasks: 500 };
+        match Options::parse(sent.to_args()) {
+            Ok(Command::BytesPerTask(got)) => assert_eq!(
+                (got.runtime, got.workers, got.tasks),
+                (sent.runtime, sent.workers, sent.tasks)
+            ),
+            other => panic!("not the child's command: {other:?}"),
+        }
+    }
+}

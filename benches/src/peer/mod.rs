@@ -1,0 +1,58 @@
+//! What a runtime must offer to take part, and the adapter of each.
+
+pub mod async_executor;
+#[cfg(feature = "filch")]
+pub mod filch;
+pub mod tokio;
+
+use std::future::Future;
+
+/// A multi-threaded executor under test.
+///
+/// The functions without `self` act on the runtime that the calling task belongs to, the way a
+/// user of that runtime would write it. Only one instance is alive at a time.
+pub trait Peer: Sized + 'static {
+    /// Name in tables and options.
+    const NAME: &'static str;
+    /// Name of the package in the lock file.
+    const PACKAGE: &'static str;
+
+    /// Resolves to the output of a task; panics when the task did.
+    type Join<T: Send + 'static>: Future<Output = T> + Send + Unpin + 'static;
+    /// Spawns from threads that are none of the runtime's.
+    type Handle: Clone + Send + Sync + 'static;
+
+    /// Starts a runtime with this many worker threads. Its drop ends and joins them.
+    fn start(workers: usize) -> Self;
+
+    /// A handle for other threads.
+    fn handle(&self) -> Self::Handle;
+
+    /// Drives `future` on the calling thread, which [`start`](Self::start) did not start.
+    fn block_on<F: Future>(&self, future: F) -> F::Output;
+
+    /// Spawns a task from a task, or from within [`block_on`](Self::block_on).
+    fn spawn<F>(future: F) -> Self::Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static;
+
+    /// [`spawn`](Self::spawn) without the join handle.
+    fn spawn_detached<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static;
+
+    /// Spawns a task from any thread.
+    fn spawn_on<F>(handle: &Self::Handle, future: F) -> Self::Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static;
+
+    /// [`spawn_on`](Self::spawn_on) without the join handle.
+    fn spawn_detached_on<F>(handle: &Self::Handle, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static;
+
+    /// Lets other tasks run first.
+    fn yield_now() -> impl Future<Output = ()> + Send;
+}

@@ -1,0 +1,246 @@
+//! What the driver sees of a case or a guard.
+
+use std::time::Duration;
+
+use crate::clock::Cost;
+use crate::options::{BytesPerTask, Options};
+use crate::peer::Peer;
+use crate::stats::Combine;
+use crate::{cases, guards};
+
+/// One figure of a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name, unit included.
+    pub name: &'static str,
+    /// How rounds become one figure.
+    pub combine: Combine,
+}
+
+/// Wall time per operation in nanoseconds.
+pub const WALL: Field = Field::median("wall_ns");
+/// CPU time of the whole process per operation in nanoseconds.
+pub const CPU: Field = Field::median("cpu_ns");
+
+impl Field {
+    /// A field whose figure is the median over the rounds.
+    pub const fn median(name: &'static str) -> Self {
+        let combine = Combine::Median;
+        Self { name, combine }
+    }
+
+    /// A field whose figure is the worst of the rounds.
+    pub const fn max(name: &'static str) -> Self {
+        let combine = Combine::Max;
+        Self { name, combine }
+    }
+}
+
+/// Throughput or price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Counts how long an operation takes.
+    Case,
+    /// Watches that a fast case is not bought with something else.
+    Guard,
+}
+
+/// Everything about a probe but its code.
+#[derive(Clone, Copy, Debug)]
+pub struct ProbeInfo {
+    /// Name, unique among all.
+    pub name: &'static str,
+    /// Case or guard.
+    pub kind: Kind,
+    /// What is counted or watched, in a word or two.
+    pub operation: &'static str,
+    /// Its figures.
+    pub fields: &'static [Field],
+}
+
+impl ProbeInfo {
+    /// `case/NAME` or `guard/NAME`: what filters are matched against.
+    pub fn path(&self) -> String {
+        let kind = match self.kind {
+            Kind::Case => "case",
+            Kind::Guard => "guard",
+        };
+        format!("{kind}/{}", self.name)
+    }
+}
+
+/// How much of a case's full work to do.
+///
+/// Each step down is a tenth, so that cases whose size is an exponent can follow.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    reduction: u32,
+}
+
+impl Scale {
+    /// All of it.
+    pub const FULL: Self = Self { reduction: 0 };
+
+    /// A tenth of this.
+    pub const fn tenth(self) -> Self {
+        let reduction = self.reduction + 1;
+        Self { reduction }
+    }
+
+    /// `full`, scaled.
+    pub fn count(self, full: usize) -> usize {
+        (full / 10_usize.pow(self.reduction)).max(1)
+    }
+
+    /// How many tenths lie below the full size.
+    pub fn reduction(self) -> u32 {
+        self.reduction
+    }
+}
+
+/// One run of a case.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    cost: Cost,
+    operations: usize,
+}
+
+impl Run {
+    /// `operations` took `cost`.
+    pub fn new(cost: Cost, operations: usize) -> Self {
+        Self { cost, operations }
+    }
+
+    fn figures(self) -> Vec<f64> {
+        let each = |time: Duration| time.as_secs_f64() * 1e9 / self.operations as f64;
+        vec![each(self.cost.wall), each(self.cost.cpu)]
+    }
+}
+
+/// What a measurement needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Worker threads of the runtime.
+    pub workers: usize,
+    /// Size of the work.
+    pub scale: Scale,
+}
+
+impl Setup {
+    /// What the command line asks for.
+    pub fn new(options: &Options) -> Self {
+        let full = Scale::FULL;
+        let scale = if options.quick { full.tenth() } else { full };
+        let workers = options.workers;
+        Self { workers, scale }
+    }
+
+    /// `full` seconds, or a quarter of them at less than full scale.
+    pub fn seconds(&self, full: f64) -> Duration {
+        let short = self.scale.reduction() > 0;
+        Duration::from_secs_f64(if short { full / 4.0 } else { full })
+    }
+}
+
+/// A case or a guard, bound to a runtime.
+#[derive(Debug)]
+pub struct Probe<P> {
+    info: ProbeInfo,
+    body: Body<P>,
+}
+
+#[derive(Debug)]
+enum Body<P> {
+    Case(fn(&P, Scale) -> Run),
+    Guard(fn(&Setup) -> Vec<f64>),
+}
+
+impl<P: Peer> Probe<P> {
+    /// A case: does its work on the given runtime and says what it took.
+    pub fn case(name: &'static str, operation: &'static str, run: fn(&P, Scale) -> Run) -> Self {
+        let info = ProbeInfo { name, kind: Kind::Case, operation, fields: &[WALL, CPU] };
+        let body = Body::Case(run);
+        Self { info, body }
+    }
+
+    /// A guard: builds the runtime itself and returns one figure for each field.
+    pub fn guard(
+        name: &'static str,
+        operation: &'static str,
+        fields: &'static [Field],
+        run: fn(&Setup) -> Vec<f64>,
+    ) -> Self {
+        let info = ProbeInfo { name, kind: Kind::Guard, operation, fields };
+        let body = Body::Guard(run);
+        Self { info, body }
+    }
+
+    /// Measures once: on a fresh runtime and, for a case, after a warm-up of a tenth of the work.
+    pub fn measure(&self, setup: &Setup) -> Vec<f64> {
+        match self.body {
+            Body::Case(run) => {
+                let peer = P::start(setup.workers);
+                run(&peer, setup.scale.tenth());
+                run(&peer, setup.scale).figures()
+            }
+            Body::Guard(run) => run(setup),
+        }
+    }
+}
+
+/// A runtime with all its probes, its type erased.
+pub trait Contestant {
+    /// Name in tables and options.
+    fn name(&self) -> &'static str;
+    /// Name of the package in the lock file.
+    fn package(&self) -> &'static str;
+    /// All probes; the same ones in the same order for every contestant.
+    fn probes(&self) -> Vec<ProbeInfo>;
+    /// Measures the probe at this index once: one figure for each field.
+    fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64>;
+    /// The child's part of the guard `bytes_per_task`: the figure.
+    fn bytes_per_task(&self, child: &BytesPerTask) -> f64;
+}
+
+/// The [`Contestant`] made of a [`Peer`].
+#[derive(Debug)]
+pub struct Entry<P> {
+    probes: Vec<Probe<P>>,
+}
+
+impl<P: Peer> Entry<P> {
+    /// All cases and guards on `P`.
+    pub fn new() -> Self {
+        let mut probes = cases::all();
+        probes.extend(guards::all());
+        Self { probes }
+    }
+}
+
+impl<P: Peer> Default for Entry<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<P: Peer> Contestant for Entry<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn package(&self) -> &'static str {
+        P::PACKAGE
+    }
+
+    fn probes(&self) -> Vec<ProbeInfo> {
+        self.probes.iter().map(|probe| probe.info).collect()
+    }
+
+    fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64> {
+        self.probes[probe].measure(setup)
+    }
+
+    fn bytes_per_task(&self, child: &BytesPerTask) -> f64 {
+        guards::memory::measure_here::<P>(child)
+    }
+}

@@ -1,0 +1,69 @@
+//! The report for programs.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::Versions;
+use crate::driver::{Results, Row};
+use crate::machine;
+use crate::options::Options;
+use crate::probe::Kind;
+use crate::stats::Combine;
+
+/// Writes every sample to `path`.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(
+    path: &Path,
+    options: &Options,
+    versions: &Versions,
+    results: &Results,
+) -> io::Result<()> {
+    let versions: Map<_, _> =
+        versions.iter().map(|(name, version)| ((*name).to_owned(), json!(version))).collect();
+    let report = json!({
+        "versions": versions,
+        "cpu": machine::cpu_model(),
+        "processors": machine::processors(),
+        "workers": options.workers,
+        "rounds": options.rounds,
+        "quick": options.quick,
+        "percent_taken_by_others": results.neighbours.samples(),
+        "figures": results.rows.iter().map(|row| figure(results, row)).collect::<Vec<_>>(),
+        "failures": results.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    fs::write(path, format!("{report:#}\n"))
+}
+
+fn figure(results: &Results, row: &Row) -> Value {
+    let kind = match row.probe.kind {
+        Kind::Case => "case",
+        Kind::Guard => "guard",
+    };
+    let combine = match row.field.combine {
+        Combine::Median => "median",
+        Combine::Max => "max",
+    };
+    let by_runtime: Map<_, _> = results
+        .runtimes
+        .iter()
+        .zip(&row.series)
+        .enumerate()
+        .map(|(runtime, (name, series))| {
+            let value = json!({ "figure": row.figure(runtime), "samples": series.samples() });
+            ((*name).to_owned(), value)
+        })
+        .collect();
+    json!({
+        "kind": kind,
+        "name": row.probe.name,
+        "operation": row.probe.operation,
+        "field": row.field.name,
+        "combine": combine,
+        "runtimes": by_runtime,
+    })
+}
