@@ -1,5 +1,8 @@
 #![doc = include_str!("idle.md")]
 
+#[cfg(all(test, filch_loom))]
+mod models;
+
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::sync::{Arc, Mutant, Mutex, mutated};

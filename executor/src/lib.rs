@@ -14,6 +14,8 @@
 
 mod context;
 mod idle;
+#[cfg(all(test, filch_loom))]
+mod model;
 mod park;
 mod queue;
 mod registry;

@@ -1,5 +1,8 @@
 //! Blocking a thread until it is told to go on.
 
+#[cfg(all(test, filch_loom))]
+mod models;
+
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Condvar, Mutex, Mutant, mutated, wait_until};
 use std::fmt;

@@ -12,7 +12,7 @@ mod models;
 pub use builder::Builder;
 pub use handle::{EnterGuard, Handle, NoRuntime, Runtime};
 pub use shutdown::ShutdownReport;
-pub(crate) use shared::Shared;
+pub(crate) use shared::{Backref, Shared};
 
 use std::future::Future;
 

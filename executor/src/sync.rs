@@ -24,9 +24,12 @@ mod modelled;
 pub(crate) use modelled::*;
 
 #[cfg(any(filch_loom, test))]
-mod model_deque;
+pub(crate) mod model_deque;
 #[cfg(all(test, not(filch_loom)))]
 mod conformance;
+#[cfg(all(test, filch_loom))]
+#[path = "sync/deque_models.rs"]
+mod models;
 
 /// The faults that the models' failing twins plant, each named for what it leaves out.
 ///

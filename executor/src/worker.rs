@@ -8,7 +8,7 @@ use crate::idle::{Seat, Woken};
 use crate::queue::{LocalQueue, Stealers};
 use crate::registry::Registry;
 use crate::rng::Rng;
-use crate::runtime::Shared;
+use crate::runtime::{Backref, Shared};
 use crate::share::{Look, NAP, Share};
 use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
@@ -65,7 +65,7 @@ impl Core {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (task, handle) = task::new(future, self.shared.backref());
+        let (task, handle) = task::new(future, Backref::new(&self.shared));
         self.push_spawned(task);
         handle
     }

@@ -1,7 +1,7 @@
 //! The runtime as its users hold it.
 
 use super::block_on::block_on;
-use super::shared::Shared;
+use super::shared::{Backref, Shared};
 use super::shutdown::ShutdownReport;
 use super::Builder;
 use crate::context;
@@ -228,7 +228,7 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (task, handle) = task::new(future, self.shared.backref());
+        let (task, handle) = task::new(future, Backref::new(&self.shared));
         if let Some(task) = context::push_spawned(&self.shared, task) {
             self.shared.push_remote(task);
         }

@@ -11,7 +11,6 @@ use crate::sync::{Arc, Mutex};
 use crate::task::{PanicReporter, Runnable, Schedule};
 use crate::worker::{Core, Worker};
 use crossbeam_utils::CachePadded;
-use std::ptr::NonNull;
 
 /// A core with the seat that it belongs to.
 pub(crate) type SeatedCore = (Arc<Seat<Box<Core>>>, Box<Core>);
@@ -45,12 +44,6 @@ impl Shared {
         }
     }
 
-    /// What a task keeps of its runtime.
-    #[inline]
-    pub(crate) fn backref(self: &Arc<Self>) -> Backref {
-        Backref(NonNull::from(&**self))
-    }
-
     /// Whether the runtime shuts down.
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
@@ -69,7 +62,7 @@ impl Shared {
     }
 
     /// Queues a task from a thread that is not a worker of this runtime.
-    pub(crate) fn push_remote(self: &Arc<Self>, task: Runnable) {
+    pub(crate) fn push_remote(&self, task: Runnable) {
         self.injector.push(task);
         self.idle.notify_remote();
         // `notify_remote` has a full barrier after the push, as `close` and the drain that follows
@@ -104,7 +97,7 @@ impl Shared {
 /// the task*. To touch the runtime after that (to notify), it takes a counted reference before.
 /// (async-executor 1.14.0 did without, and wrote to freed memory: smol-rs/async-executor#163.)
 #[derive(Clone, Copy)]
-pub(crate) struct Backref(NonNull<Shared>);
+pub(crate) struct Backref(*const Shared);
 
 // SAFETY: it is followed as the type's documentation says only; `Shared` is `Sync`.
 unsafe impl Send for Backref {}
@@ -115,16 +108,22 @@ impl Schedule for Backref {
     #[inline]
     fn schedule(self, task: Runnable) {
         // A worker of the same runtime needs no reference: its core has one.
-        if let Some(task) = context::push_woken(self.0.addr().get(), task) {
+        if let Some(task) = context::push_woken(self.0.addr(), task) {
             self.schedule_remotely(task);
         }
     }
 }
 
 impl Backref {
+    /// What a task keeps of its runtime.
+    #[inline]
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self(Arc::as_ptr(shared))
+    }
+
     #[cold]
     fn schedule_remotely(self, task: Runnable) {
-        let shared = self.0.as_ptr().cast_const();
+        let shared = self.0;
         // SAFETY: the pointer comes from an `Arc`, and the `Shared` is alive: `task` was idle and
         // registered, and is not pushed yet (1 and 2).
         unsafe { Arc::increment_strong_count(shared) };

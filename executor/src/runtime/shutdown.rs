@@ -13,7 +13,7 @@
 use super::Shared;
 use crate::context;
 use crate::sync::atomic::fence;
-use crate::sync::{Arc, Condvar, Mutant, Mutex, mutated, wait_until};
+use crate::sync::{Condvar, Mutant, Mutex, mutated, wait_until};
 use crate::task::Runnable;
 use crate::worker::{Core, WorkerKeeper};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,7 +63,7 @@ impl Shutdown {
 
 impl Shared {
     /// Begins the shutdown, if it did not begin before.
-    pub(super) fn begin_shutdown(self: &Arc<Self>) {
+    pub(super) fn begin_shutdown(&self) {
         if !self.close() {
             return;
         }
@@ -72,7 +72,7 @@ impl Shared {
     }
 
     /// A place without a thread has nobody else to stop for it.
-    pub(super) fn stop_spare_if_closed(self: &Arc<Self>) {
+    pub(super) fn stop_spare_if_closed(&self) {
         if !self.is_closed() {
             return;
         }
@@ -113,7 +113,7 @@ impl Shared {
     }
 
     /// Stops the worker whose core this thread has: cancels what there is and gives up the core.
-    pub(crate) fn stop_worker(self: &Arc<Self>) {
+    pub(crate) fn stop_worker(&self) {
         self.cancel_all();
         let last = {
             let mut working = self.shutdown.working.lock();

@@ -13,6 +13,8 @@ pub(crate) mod atomic {
     pub(crate) use std::sync::atomic::{
         AtomicBool, AtomicU32, AtomicU64, Ordering, fence,
     };
+    #[cfg(test)]
+    pub(crate) use std::sync::atomic::AtomicPtr;
 }
 
 /// Threads.

@@ -11,8 +11,9 @@
 //!    that ends `Idle` destroys it), and it travels through queues that publish with Release and
 //!    take with Acquire.
 //! 3. With `COMPLETE`, the stage belongs to the handle; it holds an output if `OUTPUT` is set.
-//! 4. The *join slot* belongs to the handle while `JOIN_WAKER` is unset; while it is set, nobody
-//!    may write it, and whoever clears the bit owns the waker in it. The handle may compare it.
+//! 4. The *join slot* belongs to the handle until the task is complete; while `JOIN_WAKER` is set the
+//!    handle may only compare the waker in it, and has to clear the bit to do more. If the bit was
+//!    set when the task completed, the slot is the completing worker's.
 //! 5. The *registry slot* is written and read by the run only (rule 2).
 //! 6. The scheduler handle is never written after `allocate`.
 //! 7. No code of others (poll, destructors, wakers) runs while a reference into the task is held
@@ -250,6 +251,9 @@ where
     }
 
     unsafe fn free(task: NonNull<Header>) {
+        // SAFETY: the caller is the last that may touch the task.
+        // In a model, this access is checked against all earlier ones; elsewhere it is nothing.
+        unsafe { Self::stage(task) }.with_mut(|_| ());
         // SAFETY: the caller has given up the last right; the memory came from a `Box` in
         // `allocate`. The stage and the join slot have no destructor of their own.
         drop(unsafe { Box::from_raw(task.cast::<Self>().as_ptr()) });
@@ -391,7 +395,7 @@ impl Drop for Runnable {
 }
 
 /// Completes a task whose future is gone; `outcome` says whether the stage holds something.
-fn complete(task: NonNull<Header>, mut outcome: bool, keeper: &dyn Keeper) {
+fn complete(task: NonNull<Header>, outcome: bool, keeper: &dyn Keeper) {
     // SAFETY: the run's right lasts until `State::complete` or `complete_unjoined` says otherwise.
     let header = unsafe { header(task) };
     header.slot.with(|slot| {
@@ -401,32 +405,27 @@ fn complete(task: NonNull<Header>, mut outcome: bool, keeper: &dyn Keeper) {
             keeper.forget(slot);
         }
     });
-    let mut joiner = None;
-    loop {
-        match header.state.complete(outcome) {
-            Complete::TakeWaker => {
-                // SAFETY: this thread cleared `JOIN_WAKER` and so owns the waker (rule 4).
-                let newer = unsafe { take_join_waker(header) };
-                let older = joiner.replace(newer);
-                drop_waker(older);
+    match header.state.complete(outcome) {
+        Complete::Done => {}
+        Complete::WakeJoiner => {
+            // SAFETY: the bit was set when the task completed: slot and waker are ours (rule 4).
+            let waker = unsafe { take_join_waker(header) };
+            if header.state.release_join_slot() {
+                // SAFETY: `State` says that nobody else is left. The handle has emptied the stage.
+                unsafe { free(task) };
             }
-            Complete::Done => break,
-            Complete::NobodyJoins => {
-                if outcome {
-                    // SAFETY: the run still owns the stage, and the outcome is there.
-                    unsafe { (header.vtable.drop_outcome)(task) };
-                    outcome = false;
-                }
-                if header.state.complete_unjoined() {
-                    // SAFETY: `State` says that nobody else is left; the stage is empty.
-                    unsafe { free(task) };
-                }
-                break;
+            context::while_joining(|| wake(waker));
+        }
+        Complete::NobodyJoins => {
+            if outcome {
+                // SAFETY: the run still owns the stage, and the outcome is there.
+                unsafe { (header.vtable.drop_outcome)(task) };
+            }
+            if header.state.complete_unjoined() {
+                // SAFETY: `State` says that nobody else is left; the stage is empty.
+                unsafe { free(task) };
             }
         }
-    }
-    if let Some(waker) = joiner {
-        context::while_joining(|| wake(waker));
     }
 }
 
@@ -434,12 +433,12 @@ fn complete(task: NonNull<Header>, mut outcome: bool, keeper: &dyn Keeper) {
 ///
 /// # Safety
 ///
-/// The caller has just cleared `JOIN_WAKER`.
+/// The slot holds a waker that is the caller's (rule 4), and nobody takes it a second time.
 unsafe fn take_join_waker(header: &Header) -> Waker {
     header.join_waker.with(|slot| {
-        // SAFETY: the bit was set, so the slot was written, and nobody writes it now (rule 4).
+        // SAFETY: the slot was written, and nobody but the caller may write it now.
         let slot = unsafe { &*slot };
-        // SAFETY: the waker was not taken before: the bit is cleared once for each time it is set.
+        // SAFETY: there is a waker in it, which by contract is not taken again.
         unsafe { slot.assume_init_read() }
     })
 }
@@ -512,7 +511,7 @@ impl<T> JoinOwner<T> {
         let old = match header.state.claim_join_slot() {
             JoinSlot::Complete => return true,
             JoinSlot::Free => None,
-            // SAFETY: this thread cleared `JOIN_WAKER`.
+            // SAFETY: the task was not complete when this handle cleared the bit (rule 4).
             JoinSlot::Reclaimed => Some(unsafe { take_join_waker(header) }),
         };
         header.join_waker.with_mut(|slot| {
@@ -521,7 +520,7 @@ impl<T> JoinOwner<T> {
         });
         let pending = header.state.offer_join_waker();
         let unused = (!pending).then(|| {
-            // SAFETY: the bit was not set after all, so the waker just written is still ours.
+            // SAFETY: the task completed while the bit was unset: the slot is still the handle's.
             unsafe { take_join_waker(header) }
         });
         drop_waker(old);
@@ -575,7 +574,7 @@ impl<T> Drop for JoinOwner<T> {
             match header.state.detach() {
                 Detach::Detached => return,
                 Detach::TakeWaker => {
-                    // SAFETY: this thread cleared `JOIN_WAKER`.
+                    // SAFETY: the task was not complete when this handle cleared the bit (rule 4).
                     let waker = unsafe { take_join_waker(header) };
                     drop_waker(Some(waker));
                 }

@@ -23,13 +23,15 @@
 //!
 //! # Flags
 //!
-//! * `COMPLETE` is set once, by the worker that ran the task, and never cleared. Setting it is the
-//!   scheduler's very last access to a task that somebody else still refers to.
+//! * `COMPLETE` is set once, by the worker that ran the task, and never cleared. If no waker stands
+//!   in the join slot at that moment, setting it is the scheduler's very last access to a task that
+//!   somebody else still refers to.
 //! * `JOIN` is set at birth and cleared once, when the handle is dropped before completion, or
 //!   gives the task back after it.
-//! * `JOIN_WAKER` is set by the handle after it wrote the slot. Whoever clears it owns the slot's
-//!   waker: the handle, to replace it or to take it away, or the completing worker, to wake it.
-//!   It is never set together with `COMPLETE`.
+//! * `JOIN_WAKER` is set by the handle after it wrote the slot. As long as the task is not complete
+//!   the handle may clear it, to replace the waker or to take it away. If it is set when the task
+//!   completes, the slot is the completing worker's from then on, and so is a right to the task;
+//!   clearing the bit, after it has moved the waker out, gives both up.
 //! * `CANCELLED` is set by an abort or by the shutdown and never cleared. A task may still
 //!   complete with its output after that, if it was in its last poll.
 //! * `OUTPUT` is set together with `COMPLETE` and tells an output from a cancellation.
@@ -104,7 +106,11 @@ impl Snapshot {
     }
     /// Nobody but whoever holds this snapshot can reach the task any more.
     fn is_unreachable(self) -> bool {
-        self.references() == 0 && !self.has_join()
+        self.0 & (REF_MASK | JOIN | JOIN_WAKER) == 0
+    }
+    /// The reference that was counted in this snapshot of a task was the last right to it.
+    fn ends_with_a_reference(self) -> bool {
+        self.is_complete() && self.0 & (REF_MASK | JOIN | JOIN_WAKER) == REF_ONE
     }
     fn with_wakes(self, wakes: u64) -> Self {
         Self(self.0 & (WAKE_ONE - 1) | wakes << WAKE_SHIFT)
@@ -160,8 +166,8 @@ pub(crate) enum Complete {
     Done,
     /// The handle is gone: drop the output first, then call `complete_unjoined`.
     NobodyJoins,
-    /// The worker now owns the join slot's waker: take it and try again.
-    TakeWaker,
+    /// The task is complete; move the waker out of the join slot and call `release_join_slot`.
+    WakeJoiner,
 }
 
 /// What a handle that was dropped leaves to be done.
@@ -182,7 +188,7 @@ pub(crate) enum Detach {
 pub(crate) enum JoinSlot {
     /// The slot is the handle's to write.
     Free,
-    /// The slot holds the handle's earlier waker, now the handle's again.
+    /// The slot holds the handle's earlier waker, which is the handle's to take.
     Reclaimed,
     /// The task is complete.
     Complete,
@@ -218,7 +224,7 @@ impl State {
         // Ordering: as in `wake_by_ref`; as the last reference it also acquires (see `drop_ref`).
         let before = Snapshot(self.0.fetch_add(WAKE_ONE - REF_ONE, Ordering::AcqRel));
         debug_assert!(before.references() > 0, "waker without a reference: {before:?}");
-        if before.is_complete() && before.references() == 1 && !before.has_join() {
+        if before.ends_with_a_reference() {
             return Wake::Free;
         }
         self.woken(before)
@@ -295,16 +301,26 @@ impl State {
             if !now.has_join() {
                 return Complete::NobodyJoins;
             }
-            let take = now.has_join_waker() && !mutated(Mutant::CompleteWithoutRecheck);
-            let next = if take { now.0 & !JOIN_WAKER } else { now.0 | flags };
             // Ordering: Release publishes the output to the handle's Acquire load; Acquire makes
             // the waker that the handle wrote into the slot readable.
+            let next = now.0 | flags;
             match self.0.compare_exchange_weak(now.0, next, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) if take => return Complete::TakeWaker,
+                Ok(_) if now.has_join_waker() && !mutated(Mutant::CompleteWithoutRecheck) => {
+                    return Complete::WakeJoiner;
+                }
                 Ok(_) => return Complete::Done,
                 Err(word) => now = Snapshot(word),
             }
         }
+    }
+
+    /// Gives up the join slot of a task that was complete when a waker stood there. True: the
+    /// caller has to free the task.
+    #[inline]
+    pub(crate) fn release_join_slot(&self) -> bool {
+        // Ordering: Release, since whoever frees the task does so after the slot was read.
+        let before = Snapshot(self.0.fetch_and(!JOIN_WAKER, Ordering::AcqRel));
+        Snapshot(before.0 & !JOIN_WAKER).is_unreachable()
     }
 
     /// Completes a task that has neither handle nor output. True: the caller has to free it.
@@ -357,7 +373,7 @@ impl State {
         // holder takes them in before it frees the task.
         let before = Snapshot(self.0.fetch_sub(REF_ONE, Ordering::Release));
         debug_assert!(before.references() > 0, "reference dropped twice: {before:?}");
-        let last = before.is_complete() && before.references() == 1 && !before.has_join();
+        let last = before.ends_with_a_reference();
         if last {
             self.acquire_others();
         }
@@ -433,12 +449,12 @@ impl State {
     #[inline]
     pub(crate) fn release_join(&self) -> bool {
         // Ordering: Acquire, pairs with `drop_ref` of the last waker. With the handle as the only
-        // one left nobody can make a new reference.
-        if self.load().references() == 0 {
+        // right that is left, nobody can make a new one.
+        if Snapshot(self.load().0 & !JOIN).is_unreachable() {
             return true;
         }
         let before = Snapshot(self.0.fetch_and(!JOIN, Ordering::AcqRel));
-        before.references() == 0
+        Snapshot(before.0 & !JOIN).is_unreachable()
     }
 }
 

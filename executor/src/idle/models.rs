@@ -1,0 +1,103 @@
+//! M2, M3, M4: the protocol of `idle.md`, with items in place of tasks.
+
+use super::{Idle, Seat, Woken};
+use crate::sync::Arc;
+use crate::sync::deque::{Injector, Steal, Stealer, Worker};
+use crate::sync::thread::{Builder, JoinHandle};
+
+type Item = Box<u32>;
+
+/// What the workers of a model share.
+struct Pool {
+    idle: Idle<()>,
+    injector: Injector<Item>,
+    deques: Vec<Stealer<Item>>,
+}
+
+impl Pool {
+    fn new(workers: usize, deques: Vec<Stealer<Item>>) -> Arc<Self> {
+        Arc::new(Self { idle: Idle::new(workers), injector: Injector::new(), deques })
+    }
+
+    fn work_visible(&self) -> bool {
+        !self.injector.is_empty() || self.deques.iter().any(|deque| !deque.is_empty())
+    }
+
+    fn push(&self, item: u32) {
+        self.injector.push(Box::new(item));
+        self.idle.notify_remote();
+    }
+
+    fn take(&self) -> Option<Item> {
+        loop {
+            let deques = self.deques.iter().map(Stealer::steal);
+            let mut found = std::iter::once(self.injector.steal()).chain(deques);
+            match found.find(|found| !matches!(found, Steal::Empty)) {
+                Some(Steal::Success(item)) => return Some(item),
+                Some(Steal::Retry) => crate::sync::thread::yield_retry(),
+                Some(Steal::Empty) | None => return None,
+            }
+        }
+    }
+
+    /// A worker that wants one item and then stays in a poll for ever.
+    fn one_item(&self, seat: &Arc<Seat<()>>) -> u32 {
+        let mut searching = false;
+        loop {
+            // As in `find_or_sleep`: the injector for everybody, the rest for searchers.
+            searching = searching || self.idle.start_searching();
+            if let Some(item) = self.take() {
+                if searching {
+                    self.idle.stop_searching(|| self.work_visible());
+                }
+                return *item;
+            }
+            let woken =
+                self.idle.park(seat, (), searching, || self.work_visible(), || false);
+            searching = matches!(woken, Woken::Notified(()));
+        }
+    }
+}
+
+fn worker(pool: &Arc<Pool>, index: usize) -> JoinHandle<u32> {
+    let pool = pool.clone();
+    let work = move || pool.one_item(&Seat::new(index, true));
+    Builder::new().spawn(work).unwrap()
+}
+
+crate::model::models! {
+    /// M2. A push from outside against the only worker on its way to sleep.
+    m2_injected_item_reaches_the_worker_that_parks(None) {
+        let pool = Pool::new(1, Vec::new());
+        let only = worker(&pool, 0);
+        pool.push(1);
+        assert_eq!(only.join().unwrap(), 1);
+    } fails with NoFenceAfterPush as twin_m2_no_fence,
+                 NoRescan as twin_m2_no_rescan,
+                 NoNotify as twin_m2_no_notify;
+
+    /// M3. A worker pushes into its own deque and then stays in its poll; its sibling, on its way
+    /// to sleep, has to take the item.
+    m3_item_of_a_worker_in_a_long_poll_reaches_its_sibling(None) {
+        let deque = Worker::new_lifo();
+        let pool = Pool::new(2, vec![deque.stealer()]);
+        let sibling = worker(&pool, 1);
+        deque.push(Box::new(1));
+        pool.idle.notify_local();
+        assert_eq!(sibling.join().unwrap(), 1);
+    } fails with NoFenceAfterPush as twin_m3_no_fence,
+                 NoRescan as twin_m3_no_rescan,
+                 NoNotify as twin_m3_no_notify;
+
+    /// M4. Two items, two workers, each content with one: whoever leaves the search first has to
+    /// hand it over for the other item.
+    m4_last_searcher_hands_the_search_over(Some(3)) {
+        let pool = Pool::new(2, Vec::new());
+        let workers = [worker(&pool, 0), worker(&pool, 1)];
+        pool.push(1);
+        pool.push(2);
+        let items = workers.map(|worker| worker.join().unwrap());
+        assert_eq!(items[0] + items[1], 3);
+    } fails with NoHandOver as twin_m4_no_hand_over,
+                 NoRescan as twin_m4_no_rescan;
+}
