@@ -119,9 +119,12 @@ impl Share {
     }
 
     /// Whether a search that found nothing to take should nap and look again, and not park.
-    pub(crate) fn should_nap(&mut self, left_work: bool) -> bool {
-        if left_work {
-            return true;
+    ///
+    /// While others are at work it pays to stay around for a moment: a worker that parks has to be
+    /// woken at the next push, which costs the pusher a system call.
+    pub(crate) fn should_nap(&mut self, left_work: bool, others_at_work: bool) -> bool {
+        if left_work || !others_at_work {
+            return left_work;
         }
         self.idle_naps += 1;
         self.idle_naps <= IDLE_NAPS

@@ -309,8 +309,11 @@ fn find_or_sleep(
 /// Sleeps for a moment, if that is better than to park.
 fn nap(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, stats: &Stats, left_work: bool) -> bool {
     let wanted = NAPS
-        && context::with_core(|core| core.searching && core.share.should_nap(left_work))
-            .unwrap_or(false);
+        && context::with_core(|core| {
+            let at_work = shared.idle.parked() + 1 < shared.workers.len();
+            core.searching && core.share.should_nap(left_work, at_work)
+        })
+        .unwrap_or(false);
     let napped = wanted && shared.idle.nap(seat, Instant::now() + NAP);
     if napped {
         bump(&stats.naps, 1);

@@ -96,8 +96,7 @@ crate::model::models! {
         let task = runtime.spawn(async { 1 });
         assert_eq!(block_on(task).unwrap(), 1);
         drop(runtime);
-    } fails with NoNotify as twin_m17_no_notify,
-                 NoFenceAfterPush as twin_m17_no_fence;
+    } fails with NoNotify as twin_m17_no_notify;
 
     /// M17. Two workers: a task that spawns a task and joins it, beside the root.
     m17_spawn_in_spawn_on_two_workers(Some(1)) {
