@@ -182,7 +182,11 @@ pub(crate) fn enter(handle: Handle, by_user: bool) -> Entered {
         context.entered.borrow_mut().push(handle);
         let overrides = by_user && context.driving.get();
         context.overrides.set(context.overrides.get() + usize::from(overrides));
-        Entered { depth: context.entered.borrow().len(), overrides, thread_bound: std::marker::PhantomData }
+        Entered {
+            depth: context.entered.borrow().len(),
+            overrides,
+            thread_bound: std::marker::PhantomData,
+        }
     })
 }
 
@@ -224,4 +228,3 @@ impl Drop for Driving {
         let _ = CONTEXT.try_with(|context| context.driving.set(false));
     }
 }
-

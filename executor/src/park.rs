@@ -4,7 +4,7 @@
 mod models;
 
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Condvar, Mutex, Mutant, mutated, wait_until};
+use crate::sync::{Condvar, Mutant, Mutex, mutated, wait_until};
 use std::fmt;
 use std::time::Instant;
 
@@ -74,9 +74,7 @@ impl Parker {
     #[inline]
     fn take_token(&self) -> bool {
         // Ordering: Acquire pairs with the swap in `unpark`.
-        self.state
-            .compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
+        self.state.compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Leaves a token, and wakes the owner if it is parked.

@@ -59,7 +59,11 @@ impl LocalQueue {
 
     /// The next task to run.
     #[inline]
-    pub(crate) fn pick(&mut self, own: &Stealers, injector: &Injector<Runnable>) -> Option<Runnable> {
+    pub(crate) fn pick(
+        &mut self,
+        own: &Stealers,
+        injector: &Injector<Runnable>,
+    ) -> Option<Runnable> {
         self.picks = self.picks.wrapping_add(1);
         if self.picks.is_multiple_of(FAIRNESS_INTERVAL)
             && let Some(task) = self.pick_fairly(own, injector)

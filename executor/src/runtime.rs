@@ -11,8 +11,8 @@ mod models;
 
 pub use builder::Builder;
 pub use handle::{EnterGuard, Handle, NoRuntime, Runtime};
-pub use shutdown::ShutdownReport;
 pub(crate) use shared::{Backref, Shared};
+pub use shutdown::ShutdownReport;
 
 use std::future::Future;
 

@@ -9,21 +9,42 @@
 //!   [`WORTH_STEALING`], it goes on stealing as soon as it runs dry. Otherwise it *backs off* and
 //!   tries again after a while, twice as long each time it does not pay.
 //! * **How fast the victim works**, by its count of polls between two looks. A victim whose polls
-//!   take long has queued tasks that are worth taking, whatever the last loot was like; one whose
-//!   count has not moved at all is *stuck* in a poll, and whatever it has queued is taken.
+//!   take long has queued tasks that may be worth taking: one is taken at once, and more as long as
+//!   the loot pays; if it does not, one each [`NAP`]. (A task that spawns ten thousand others is
+//!   inside a long poll, too.) A victim whose count has not moved for [`STUCK`] is stuck, and its
+//!   queue is emptied.
 //!
-//! A thief that has backed off naps between its looks, [`NAP`] at a time. That bounds how long a
-//! runnable task waits behind a worker that is inside a long poll while another one idles: two
-//! naps (a look to learn the victim's count, a nap, a look to see that it has not moved), which is
-//! well below a millisecond, the timer slack of the system included.
+//! A thief that has backed off watches its victims for [`SHORT_SPIN`], then naps, [`NAP`] at a time.
+//! That bounds how long a runnable task waits behind a worker that is inside a long poll while
+//! another one idles: one nap and one watch, about a tenth of a millisecond with the timer slack of
+//! the system. A worker that was parked is notified at the push and needs the watch only.
 
 use std::time::{Duration, Instant};
 
 /// What a stolen task has to be worth, in time that it keeps the thief busy.
 const WORTH_STEALING: Duration = Duration::from_nanos(600);
 
+/// How long a victim has to be watched to tell how fast it works.
+const WINDOW: Duration = Duration::from_nanos(1_500);
+
+/// A victim whose count has not moved for so long is stuck, and its queue is emptied by others at
+/// full speed, whatever the tasks are worth.
+const STUCK: Duration = Duration::from_micros(400);
+
 /// How long a thief that has backed off sleeps between two looks.
 pub(crate) const NAP: Duration = Duration::from_micros(40);
+
+/// How long a worker looks for work before it sleeps.
+const SHORT_SPIN: Duration = Duration::from_micros(2);
+
+/// The same, if work has usually come within `LONG_GAP`.
+///
+/// About what it costs to sleep and be woken, so that in the worst case looking and then sleeping
+/// anyway costs twice of what knowing beforehand would.
+const LONG_SPIN: Duration = Duration::from_micros(40);
+
+/// What counts as a short time without work.
+const LONG_GAP: Duration = Duration::from_micros(80);
 
 /// How many naps in a row may find nothing to do, before the thief parks.
 const IDLE_NAPS: u32 = 8;
@@ -46,7 +67,10 @@ pub(crate) enum Look {
 #[derive(Clone, Copy, Default)]
 struct Seen {
     polls: u64,
+    /// When it was looked at, as far as that is still of use.
     at: Option<Instant>,
+    /// Since when its count of polls has not moved.
+    unmoved_since: Option<Instant>,
 }
 
 /// One worker's memory of what stealing was worth.
@@ -57,7 +81,13 @@ pub(crate) struct Share {
     pays: bool,
     back_off: Duration,
     next_try: Option<Instant>,
+    /// Until when a slow victim alone is no reason to steal.
+    calm_until: Option<Instant>,
     idle_naps: u32,
+    /// Since when the worker has had nothing to do.
+    idle_since: Option<Instant>,
+    /// How long it usually takes until there is something to do again.
+    usual_gap: Duration,
 }
 
 impl Share {
@@ -68,7 +98,24 @@ impl Share {
             pays: true,
             back_off: NAP,
             next_try: None,
+            calm_until: None,
             idle_naps: 0,
+            idle_since: None,
+            usual_gap: LONG_GAP * 2,
+        }
+    }
+
+    /// How long to look for work before sleeping, the worker being without work at `now`.
+    pub(crate) fn patience(&mut self, now: Instant) -> Duration {
+        self.idle_since.get_or_insert(now);
+        if self.usual_gap < LONG_GAP { LONG_SPIN } else { SHORT_SPIN }
+    }
+
+    /// The worker found something to do.
+    pub(crate) fn found_work(&mut self, now: Instant) {
+        if let Some(since) = self.idle_since.take() {
+            let gap = now.duration_since(since).min(LONG_GAP * 8);
+            self.usual_gap = (self.usual_gap * 3 + gap) / 4;
         }
     }
 
@@ -79,7 +126,9 @@ impl Share {
         if self.pays {
             self.back_off = NAP;
             self.next_try = None;
+            self.calm_until = None;
         } else {
+            self.calm_until = Some(now + NAP);
             self.next_try = Some(now + self.back_off);
             self.back_off = (self.back_off * 2).min(LONGEST_BACK_OFF);
         }
@@ -88,28 +137,29 @@ impl Share {
     /// Decides about a victim that has `queued` tasks and has polled `polls` times in its life.
     pub(crate) fn look(&mut self, victim: usize, queued: usize, polls: u64, now: Instant) -> Look {
         let seen = self.seen[victim];
-        let since_seen = seen.at.map(|at| now.duration_since(at));
-        // A look too soon after the last one says nothing about the victim's speed: keep the older.
-        if since_seen.is_none_or(|since| since >= NAP / 2) {
-            self.seen[victim] = Seen { polls, at: Some(now) };
-        }
         if polls != seen.polls {
             self.idle_naps = 0;
+        }
+        let cost = seen.at.map(|at| now.duration_since(at)).filter(|&since| since >= WINDOW).map(
+            |since| {
+                let polled = u32::try_from(polls.wrapping_sub(seen.polls)).unwrap_or(u32::MAX);
+                since / polled.max(1)
+            },
+        );
+        let unmoved_since = seen.unmoved_since.filter(|_| polls == seen.polls).unwrap_or(now);
+        // A look too soon after the last one says nothing about the victim's speed: keep the older.
+        if seen.at.is_none() || cost.is_some() {
+            let unmoved_since = Some(unmoved_since);
+            self.seen[victim] = Seen { polls, at: Some(now), unmoved_since };
         }
         if queued == 0 {
             return Look::Empty;
         }
-        if self.pays || self.next_try.is_some_and(|time| now >= time) && queued > 1 {
-            return Look::Steal;
-        }
-        match since_seen {
-            Some(since) if since >= NAP / 2 => {
-                let polled = polls.wrapping_sub(seen.polls);
-                let slow = polled == 0 || since / u32::try_from(polled).unwrap_or(u32::MAX) >= WORTH_STEALING;
-                if slow { Look::Steal } else { Look::LeaveBe }
-            }
-            _ => Look::LeaveBe,
-        }
+        let stuck = now.duration_since(unmoved_since) >= STUCK;
+        let calm = self.calm_until.is_some_and(|time| now < time) && !stuck;
+        let slow = !calm && cost.is_some_and(|cost| cost >= WORTH_STEALING);
+        let tries = queued > 1 && self.next_try.is_some_and(|time| now >= time);
+        if self.pays || slow || tries { Look::Steal } else { Look::LeaveBe }
     }
 
     /// The thief took `tasks` tasks.
@@ -133,8 +183,9 @@ impl Share {
     /// The worker parks: what it knows of others will be stale.
     pub(crate) fn forget_looks(&mut self) {
         self.idle_naps = 0;
+        self.calm_until = None;
         for seen in &mut self.seen {
-            seen.at = None;
+            *seen = Seen::default();
         }
     }
 }

@@ -23,10 +23,10 @@ mod modelled;
 #[cfg(filch_loom)]
 pub(crate) use modelled::*;
 
-#[cfg(any(filch_loom, test))]
-pub(crate) mod model_deque;
 #[cfg(all(test, not(filch_loom)))]
 mod conformance;
+#[cfg(any(filch_loom, test))]
+pub(crate) mod model_deque;
 #[cfg(all(test, filch_loom))]
 #[path = "sync/deque_models.rs"]
 mod models;

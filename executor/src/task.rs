@@ -19,10 +19,10 @@ mod join;
 mod panic;
 mod state;
 
-#[cfg(all(test, not(filch_loom)))]
-mod tests;
 #[cfg(all(test, filch_loom))]
 mod models;
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
 
 pub(crate) use cell::{Kept, Ran, Runnable, Slot, TaskRef};
 pub use error::JoinError;

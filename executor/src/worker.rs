@@ -14,10 +14,7 @@ use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
 use crate::task::{self, JoinHandle, Keeper, Kept, PanicReporter, Ran, Runnable, Slot};
 use std::future::Future;
-use std::time::{Duration, Instant};
-
-/// How long a searcher goes on looking before it sleeps.
-const SPIN: Duration = Duration::from_micros(1);
+use std::time::Instant;
 
 /// What all workers of a runtime may see of one.
 pub(crate) struct Worker {
@@ -117,7 +114,8 @@ impl Core {
         if let Some(task) = self.queue.take_injected(&self.shared.injector) {
             return Search::Found(task);
         }
-        if self.shared.workers.len() == 1 || !(self.searching || self.shared.idle.start_searching()) {
+        if self.shared.workers.len() == 1 || !(self.searching || self.shared.idle.start_searching())
+        {
             return Search::Nothing { left_work: false };
         }
         self.searching = true;
@@ -129,9 +127,13 @@ impl Core {
         for victim in (first..others).chain(0..first).filter(|&victim| victim != self.index) {
             let worker = &self.shared.workers[victim];
             let queued = worker.stealers.len();
-            let look =
-                if NAPS { self.share.look(victim, queued, worker.stats.polls(), now) }
-                else if queued > 0 { Look::Steal } else { Look::Empty };
+            let look = if NAPS {
+                self.share.look(victim, queued, worker.stats.polls(), now)
+            } else if queued > 0 {
+                Look::Steal
+            } else {
+                Look::Empty
+            };
             match look {
                 Look::Empty => {}
                 Look::LeaveBe => left_work = true,
@@ -215,7 +217,11 @@ pub(crate) enum Stop {
 /// Works in the place of the core that this thread has, until something stops it.
 ///
 /// Afterwards the thread still has the core, except after [`Stop::Lent`].
-pub(crate) fn drive(shared: &Arc<Shared>, seat: &Arc<Seat<Box<Core>>>, root: &mut impl Root) -> Stop {
+pub(crate) fn drive(
+    shared: &Arc<Shared>,
+    seat: &Arc<Seat<Box<Core>>>,
+    root: &mut impl Root,
+) -> Stop {
     let keeper = WorkerKeeper { shared, index: seat.index };
     let stats = &shared.workers[seat.index].stats;
     loop {
@@ -284,6 +290,7 @@ fn find_or_sleep(
             if matches!(search, Search::Found(_)) {
                 core.stop_searching();
                 core.woken_for_nothing = false;
+                core.share.found_work(Instant::now());
             }
             search
         });
@@ -295,7 +302,8 @@ fn find_or_sleep(
             return Found::LookAgain;
         }
         let now = Instant::now();
-        if NAPS && now < *spin_end.get_or_insert(now + SPIN) {
+        let patience = || context::with_core(|core| core.share.patience(now)).unwrap_or_default();
+        if NAPS && now < *spin_end.get_or_insert_with(|| now + patience()) {
             std::hint::spin_loop();
             continue;
         }

@@ -52,8 +52,7 @@ impl Pool {
                 }
                 return *item;
             }
-            let woken =
-                self.idle.park(seat, (), searching, || self.work_visible(), || false);
+            let woken = self.idle.park(seat, (), searching, || self.work_visible(), || false);
             searching = matches!(woken, Woken::Notified(()));
         }
     }

@@ -243,4 +243,3 @@ impl fmt::Debug for Builder {
             .finish_non_exhaustive()
     }
 }
-

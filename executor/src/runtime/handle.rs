@@ -1,9 +1,9 @@
 //! The runtime as its users hold it.
 
+use super::Builder;
 use super::block_on::block_on;
 use super::shared::{Backref, Shared};
 use super::shutdown::ShutdownReport;
-use super::Builder;
 use crate::context;
 use crate::stats::Metrics;
 use crate::sync::Arc;

@@ -3,9 +3,9 @@
 macro_rules! conformance {
     ($name:ident, $deque:path) => {
         mod $name {
-            use $deque as deque;
             use deque::{Injector, Steal, Worker};
             use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+            use $deque as deque;
 
             fn success<T>(steal: Steal<T>) -> Option<T> {
                 match steal {
@@ -122,7 +122,9 @@ macro_rules! conformance {
                     while let Some(item) = spawned.pop().or_else(|| woken.pop()) {
                         count(item);
                     }
-                    while !(injector.is_empty() && seen[2 * ITEMS..].iter().all(|seen| seen.load(Ordering::Relaxed) > 0)) {
+                    while !(injector.is_empty()
+                        && seen[2 * ITEMS..].iter().all(|seen| seen.load(Ordering::Relaxed) > 0))
+                    {
                         std::thread::yield_now();
                     }
                     done.store(true, Ordering::Release);

@@ -17,8 +17,11 @@ fn thief(stealer: Stealer<Item>, batch: bool) -> JoinHandle<u32> {
     let steal = move || {
         let own = Worker::new_fifo();
         let first = loop {
-            let stolen =
-                if batch { stealer.steal_batch_with_limit_and_pop(&own, 2) } else { stealer.steal() };
+            let stolen = if batch {
+                stealer.steal_batch_with_limit_and_pop(&own, 2)
+            } else {
+                stealer.steal()
+            };
             match stolen {
                 Steal::Success(item) => break read(item),
                 Steal::Empty => break 0,

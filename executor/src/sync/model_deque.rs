@@ -85,8 +85,7 @@ pub(crate) struct Worker<T> {
 
 impl<T> Worker<T> {
     fn new(lifo: bool) -> Self {
-        let inner =
-            Inner { front: AtomicU64::new(0), back: AtomicU64::new(0), places: places() };
+        let inner = Inner { front: AtomicU64::new(0), back: AtomicU64::new(0), places: places() };
         Self { inner: Arc::new(inner), lifo, not_sync: PhantomData }
     }
 
@@ -294,11 +293,7 @@ impl<T> Injector<T> {
             return Steal::Empty;
         }
         let next = head + share(len as u64);
-        if self
-            .head
-            .compare_exchange(head, next, Ordering::SeqCst, Ordering::Acquire)
-            .is_err()
-        {
+        if self.head.compare_exchange(head, next, Ordering::SeqCst, Ordering::Acquire).is_err() {
             return Steal::Retry;
         }
         (head + 1..next).for_each(|index| rest(self.claimed(index)));

@@ -334,8 +334,7 @@ impl Runnable {
         let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(task)) });
         let scope = context::enter_task(task.addr());
         // SAFETY: this is the run, and the task is not complete, so the future is there.
-        let poll =
-            unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker), keeper) };
+        let poll = unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker), keeper) };
         let woke_itself = scope.leave();
         if poll.is_ready() {
             complete(task, true, keeper);

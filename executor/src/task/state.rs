@@ -267,22 +267,25 @@ impl State {
     #[cold]
     fn start_coalesced_run(&self) -> Snapshot {
         // Ordering: Acquire, pairs with the Release of every wake that it swallows.
-        Snapshot(self.0.update(Ordering::AcqRel, Ordering::Acquire, |word| {
-            Snapshot(word).with_wakes(1).0
-        }))
+        Snapshot(
+            self.0
+                .update(Ordering::AcqRel, Ordering::Acquire, |word| Snapshot(word).with_wakes(1).0),
+        )
     }
 
     /// Whether the running task was woken again; a cheap look before `pend`, without a promise.
     #[inline]
     pub(crate) fn is_woken_again(&self) -> bool {
-        Snapshot(self.0.load(Ordering::Relaxed)).wakes() > 1 && !mutated(Mutant::ForgetWakeDuringPoll)
+        Snapshot(self.0.load(Ordering::Relaxed)).wakes() > 1
+            && !mutated(Mutant::ForgetWakeDuringPoll)
     }
 
     /// Ends a run whose poll returned `Pending`.
     #[inline]
     pub(crate) fn pend(&self) -> Pend {
         if mutated(Mutant::ForgetWakeDuringPoll) {
-            self.0.update(Ordering::AcqRel, Ordering::Relaxed, |word| Snapshot(word).with_wakes(0).0);
+            self.0
+                .update(Ordering::AcqRel, Ordering::Relaxed, |word| Snapshot(word).with_wakes(0).0);
             return Pend::Idle;
         }
         // Ordering: Release hands the future and the task's fields to whoever wakes and runs it
