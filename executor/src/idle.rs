@@ -112,6 +112,12 @@ impl<C> Idle<C> {
         self.counts().parked()
     }
 
+    /// How many workers are neither parked nor nap, without a promise.
+    pub(crate) fn at_work(&self) -> usize {
+        let counts = self.counts();
+        self.workers.saturating_sub(counts.parked() + usize::from(counts.napping()))
+    }
+
     /// **N1–N3** for work that a worker made visible in its own queue.
     #[inline]
     pub(crate) fn notify_local(&self) {

@@ -79,6 +79,7 @@ mod spawn;
 mod stats;
 mod sync;
 mod task;
+mod tempo;
 mod worker;
 
 pub use runtime::{Builder, EnterGuard, Handle, NoRuntime, Runtime, ShutdownReport, run};

@@ -135,7 +135,15 @@ impl Share {
     }
 
     /// Decides about a victim that has `queued` tasks and has polled `polls` times in its life.
-    pub(crate) fn look(&mut self, victim: usize, queued: usize, polls: u64, now: Instant) -> Look {
+    /// `retired`: only what is behind a poll that takes long.
+    pub(crate) fn look(
+        &mut self,
+        victim: usize,
+        queued: usize,
+        polls: u64,
+        now: Instant,
+        retired: bool,
+    ) -> Look {
         let seen = self.seen[victim];
         if polls != seen.polls {
             self.idle_naps = 0;
@@ -158,8 +166,18 @@ impl Share {
         let stuck = now.duration_since(unmoved_since) >= STUCK;
         let calm = self.calm_until.is_some_and(|time| now < time) && !stuck;
         let slow = !calm && cost.is_some_and(|cost| cost >= WORTH_STEALING);
-        let tries = queued > 1 && self.next_try.is_some_and(|time| now >= time);
-        if self.pays || slow || tries { Look::Steal } else { Look::LeaveBe }
+        let tries = self.next_try.is_some_and(|time| now >= time);
+        // A victim that works fast runs its only task before a thief has moved it.
+        if slow || !retired && queued > 1 && (self.pays || tries) {
+            Look::Steal
+        } else {
+            Look::LeaveBe
+        }
+    }
+
+    /// Whether the worker works on what it took from another.
+    pub(crate) fn has_loot(&self) -> bool {
+        self.loot.is_some()
     }
 
     /// The thief took `tasks` tasks.

@@ -13,8 +13,13 @@ use crate::share::{Look, NAP, Share};
 use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
 use crate::task::{self, JoinHandle, Keeper, Kept, PanicReporter, Ran, Runnable, Slot};
+use crate::tempo::{Tempo, Verdict};
 use std::future::Future;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
+
+/// Every how many picks a worker looks whether it is of use.
+const TEMPO_INTERVAL: u32 = 128;
 
 /// What all workers of a runtime may see of one.
 pub(crate) struct Worker {
@@ -32,6 +37,7 @@ pub(crate) struct Core {
     /// Notified, and nothing found since.
     woken_for_nothing: bool,
     share: Share,
+    tempo: Tempo,
     rng: Rng,
 }
 
@@ -45,6 +51,7 @@ impl Core {
             searching: false,
             woken_for_nothing: false,
             share,
+            tempo: Tempo::new(),
             rng: Rng::new(index),
         })
     }
@@ -91,8 +98,37 @@ impl Core {
 
     #[inline]
     fn pick(&mut self) -> Option<Runnable> {
+        if self.queue.picks().is_multiple_of(TEMPO_INTERVAL) && NAPS {
+            self.keep_tempo();
+        }
         let own = &self.shared.workers[self.index].stealers;
         self.queue.pick(own, &self.shared.injector)
+    }
+
+    /// Looks whether this worker is of use beside the others; if not, gives its tasks away.
+    #[cold]
+    fn keep_tempo(&mut self) {
+        let shared = &self.shared;
+        if shared.workers.len() == 1 {
+            return;
+        }
+        let polls = shared.workers[self.index].stats.polls();
+        let solo = shared.solo_cost.load(Relaxed);
+        let thief = self.share.has_loot();
+        let verdict = self.tempo.tick(Instant::now(), polls, shared.idle.at_work(), thief, solo);
+        match verdict {
+            Verdict::Continue => {}
+            Verdict::Solo(cost) => shared.solo_cost.store(cost, Relaxed),
+            Verdict::Retire { forget_solo } => {
+                if forget_solo {
+                    shared.solo_cost.store(0, Relaxed);
+                }
+                while let Some(task) = self.queue.drain() {
+                    shared.injector.push(task);
+                }
+                shared.idle.notify_remote();
+            }
+        }
     }
 
     /// Any task of its own queues, to be cancelled.
@@ -111,7 +147,13 @@ impl Core {
 
     /// Looks for work of others. The task comes with the duty to run it.
     fn search(&mut self) -> Search {
-        if let Some(task) = self.queue.take_injected(&self.shared.injector) {
+        let now = Instant::now();
+        self.tempo.pause();
+        if self.shared.idle.at_work() <= 1 {
+            self.tempo.come_back();
+        }
+        let retired = self.tempo.is_retired(now);
+        if !retired && let Some(task) = self.queue.take_injected(&self.shared.injector) {
             return Search::Found(task);
         }
         if self.shared.workers.len() == 1 || !(self.searching || self.shared.idle.start_searching())
@@ -119,40 +161,58 @@ impl Core {
             return Search::Nothing { left_work: false };
         }
         self.searching = true;
-        let now = Instant::now();
         self.share.ran_dry(now);
-        let mut left_work = false;
-        let others = self.shared.workers.len();
-        let first = self.rng.below(others);
-        for victim in (first..others).chain(0..first).filter(|&victim| victim != self.index) {
-            let worker = &self.shared.workers[victim];
-            let queued = worker.stealers.len();
-            let look = if NAPS {
-                self.share.look(victim, queued, worker.stats.polls(), now)
-            } else if queued > 0 {
-                Look::Steal
-            } else {
-                Look::Empty
-            };
-            match look {
-                Look::Empty => {}
-                Look::LeaveBe => left_work = true,
-                Look::Steal => {
-                    if let Some(task) = self.queue.steal_from(&worker.stealers) {
-                        let own = &self.shared.workers[self.index];
-                        let taken = 1 + own.stealers.len();
-                        bump(&own.stats.steals, 1);
-                        bump(&own.stats.stolen, taken as u64);
-                        self.share.took(taken, now);
-                        return Search::Found(task);
-                    }
-                }
-            }
+        let left_work = match self.search_others(now, retired) {
+            Ok(task) => return Search::Found(task),
+            Err(left_work) => left_work,
+        };
+        if retired {
+            return Search::Nothing { left_work: left_work || !self.shared.injector.is_empty() };
         }
         match self.queue.take_injected(&self.shared.injector) {
             Some(task) => Search::Found(task),
             None => Search::Nothing { left_work },
         }
+    }
+
+    /// Takes work from another worker; else tells whether it left any there.
+    ///
+    /// A retired worker takes only what is behind a poll that takes long, also from the injector.
+    fn search_others(&mut self, now: Instant, retired: bool) -> Result<Runnable, bool> {
+        let mut left_work = false;
+        let others = self.shared.workers.len();
+        let first = self.rng.below(others);
+        let injected = if retired { self.shared.injector.len() } else { 0 };
+        for victim in (first..others).chain(0..first).filter(|&victim| victim != self.index) {
+            let worker = &self.shared.workers[victim];
+            let queued = worker.stealers.len() + injected;
+            let look = match (NAPS, queued) {
+                (true, _) => self.share.look(victim, queued, worker.stats.polls(), now, retired),
+                (false, 0) => Look::Empty,
+                (false, _) => Look::Steal,
+            };
+            match look {
+                Look::Empty => {}
+                Look::LeaveBe => left_work = true,
+                Look::Steal => {
+                    let stolen = self.queue.steal_from(&worker.stealers);
+                    let task = stolen.or_else(|| self.queue.take_injected(&self.shared.injector));
+                    if let Some(task) = task {
+                        self.note_theft(now);
+                        return Ok(task);
+                    }
+                }
+            }
+        }
+        Err(left_work)
+    }
+
+    fn note_theft(&mut self, now: Instant) {
+        let own = &self.shared.workers[self.index];
+        let taken = 1 + own.stealers.len();
+        bump(&own.stats.steals, 1);
+        bump(&own.stats.stolen, taken as u64);
+        self.share.took(taken, now);
     }
 }
 

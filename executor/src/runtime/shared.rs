@@ -25,6 +25,9 @@ pub(crate) struct Shared {
     pub(crate) idle: Idle<Box<Core>>,
     /// The core of a place that has no thread of its own: that of the thread that called `run`.
     pub(crate) spare: Mutex<Option<SeatedCore>>,
+    /// What a poll costs a worker that is the only one at work, in nanoseconds; see `tempo`. Not
+    /// one of `sync`'s, as it orders nothing.
+    pub(crate) solo_cost: CachePadded<std::sync::atomic::AtomicU64>,
     closed: AtomicBool,
     pub(crate) shutdown: Shutdown,
     pub(crate) panics: std::sync::Arc<PanicReporter>,
@@ -38,6 +41,7 @@ impl Shared {
             injector: CachePadded::new(Injector::new()),
             idle: Idle::new(count),
             spare: Mutex::new(None),
+            solo_cost: CachePadded::default(),
             closed: AtomicBool::new(false),
             shutdown: Shutdown::new(count),
             panics: std::sync::Arc::new(panics),
