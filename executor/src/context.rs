@@ -4,6 +4,9 @@
 //! one instruction to reach, also while the thread is being torn down. [`CONTEXT`] holds the
 //! worker's [`Core`], while the thread has one, and the handles that were entered.
 
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
 use crate::runtime::{Handle, NoRuntime, Shared};
 use crate::sync::{Arc, local};
 use crate::task::Runnable;
@@ -17,16 +20,20 @@ struct Run {
     task: Cell<usize>,
     /// Whether the task woke itself since its poll began.
     woke_itself: Cell<bool>,
+    /// How many handles were entered by users since the poll (or the work of this thread) began.
+    overrides: Cell<usize>,
     /// Whether a completed task's joiner is being woken.
     joining: Cell<bool>,
+    /// The address of the runtime whose injector this thread is emptying; 0: none.
+    draining: Cell<usize>,
 }
 
 struct Context {
     core: RefCell<Option<Box<Core>>>,
-    /// The handles entered on this thread, the last one on top.
-    entered: RefCell<Vec<Handle>>,
-    /// How many of them were entered by users while the thread was a worker's.
-    overrides: Cell<usize>,
+    /// The handles entered on this thread, each with its guard's number, the last one on top.
+    entered: RefCell<Vec<(u64, Handle)>>,
+    /// How many guards were made.
+    guards: Cell<u64>,
     /// Whether a root future or a worker's loop is on this thread's stack.
     driving: Cell<bool>,
 }
@@ -35,12 +42,14 @@ local! {
     static RUN: Run = Run {
         task: Cell::new(0),
         woke_itself: Cell::new(false),
+        overrides: Cell::new(0),
         joining: Cell::new(false),
+        draining: Cell::new(0),
     };
     static CONTEXT: Context = Context {
         core: RefCell::new(None),
         entered: RefCell::new(Vec::new()),
-        overrides: Cell::new(0),
+        guards: Cell::new(0),
         driving: Cell::new(false),
     };
 }
@@ -49,6 +58,7 @@ local! {
 pub(crate) struct TaskScope {
     outer_task: usize,
     outer_woke_itself: bool,
+    outer_overrides: usize,
 }
 
 /// Marks the task at `address` as the one being polled.
@@ -57,6 +67,8 @@ pub(crate) fn enter_task(address: NonZeroUsize) -> TaskScope {
     RUN.with(|run| TaskScope {
         outer_task: run.task.replace(address.get()),
         outer_woke_itself: run.woke_itself.replace(false),
+        // What a root has entered on this thread is not its tasks' business.
+        outer_overrides: run.overrides.replace(0),
     })
 }
 
@@ -66,6 +78,7 @@ impl TaskScope {
     pub(crate) fn leave(self) -> bool {
         RUN.with(|run| {
             run.task.set(self.outer_task);
+            run.overrides.set(self.outer_overrides);
             run.woke_itself.replace(self.outer_woke_itself)
         })
     }
@@ -93,6 +106,25 @@ pub(crate) fn while_joining(wake: impl FnOnce()) {
     RUN.with(|run| run.joining.set(true));
     wake();
     RUN.with(|run| run.joining.set(false));
+}
+
+/// The time in which this thread empties the injector of a runtime that is gone.
+pub(crate) struct Draining {
+    outer: usize,
+}
+
+impl Draining {
+    /// Begins it for the runtime at `shared`; `None`: the thread does so already.
+    pub(crate) fn begin(shared: usize) -> Option<Self> {
+        let outer = RUN.with(|run| run.draining.replace(shared));
+        (outer != shared).then(|| Self { outer })
+    }
+}
+
+impl Drop for Draining {
+    fn drop(&mut self) {
+        RUN.with(|run| run.draining.set(self.outer));
+    }
 }
 
 /// Gives a woken task to this thread's core, if the thread works for the runtime at `shared`.
@@ -140,7 +172,7 @@ pub(crate) fn works_for(shared: &Arc<Shared>) -> bool {
 pub(crate) fn spawn_local<F, R>(future: F, spawn: impl FnOnce(&mut Core, F) -> R) -> Result<R, F> {
     let mut future = Some(future);
     let spawned = CONTEXT.try_with(|context| {
-        if context.overrides.get() > 0 {
+        if has_overrides() {
             return None;
         }
         let mut core = context.core.try_borrow_mut().ok()?;
@@ -156,7 +188,8 @@ pub(crate) fn spawn_local<F, R>(future: F, spawn: impl FnOnce(&mut Core, F) -> R
 /// Runs `f` on this thread's core, if it has one. `f` must not run code of others.
 #[inline]
 pub(crate) fn with_core<R>(f: impl FnOnce(&mut Core) -> R) -> Option<R> {
-    CONTEXT.with(|context| context.core.borrow_mut().as_deref_mut().map(f))
+    // A thread whose thread-locals are gone has none.
+    CONTEXT.try_with(|context| context.core.borrow_mut().as_deref_mut().map(f)).ok().flatten()
 }
 
 /// Gives this thread a core; it must have none.
@@ -170,46 +203,70 @@ pub(crate) fn take_core() -> Option<Box<Core>> {
     CONTEXT.with(|context| context.core.borrow_mut().take())
 }
 
+/// Whether the user has entered another runtime's handle in this poll.
+#[inline]
+fn has_overrides() -> bool {
+    RUN.with(|run| run.overrides.get()) > 0
+}
+
 /// The runtime that `spawn` would use on this thread.
 pub(crate) fn current() -> Result<Handle, NoRuntime> {
-    let handle = CONTEXT.try_with(|context| context.entered.borrow().last().cloned());
-    handle.ok().flatten().ok_or(NoRuntime)
+    let own = || with_core(|core| Handle::new(core.shared.clone()));
+    if !has_overrides()
+        && let Some(handle) = own()
+    {
+        return Ok(handle);
+    }
+    let top = |context: &Context| context.entered.borrow().last().map(|(_, handle)| handle.clone());
+    CONTEXT.try_with(top).ok().flatten().ok_or(NoRuntime)
 }
 
 /// Makes `handle` this thread's current one until the guard is dropped.
+///
+/// `by_user`: beside the work that this thread does for a runtime; else it is for that work.
 pub(crate) fn enter(handle: Handle, by_user: bool) -> Entered {
-    CONTEXT.with(|context| {
-        context.entered.borrow_mut().push(handle);
-        let overrides = by_user && context.driving.get();
-        context.overrides.set(context.overrides.get() + usize::from(overrides));
-        Entered {
-            depth: context.entered.borrow().len(),
-            overrides,
-            thread_bound: std::marker::PhantomData,
-        }
+    let number = CONTEXT.with(|context| {
+        let number = context.guards.get() + 1;
+        context.guards.set(number);
+        context.entered.borrow_mut().push((number, handle));
+        number
+    });
+    RUN.with(|run| {
+        let before = run.overrides.replace(0);
+        run.overrides.set(if by_user { before + 1 } else { 0 });
+        let restored = (!by_user).then_some(before);
+        Entered { number, restored, thread_bound: std::marker::PhantomData }
     })
 }
 
 /// The time in which a handle is the current one.
 pub(crate) struct Entered {
-    depth: usize,
-    overrides: bool,
+    number: u64,
+    /// How many overrides there were before; `None`: the guard is one itself.
+    restored: Option<usize>,
     /// The guard has to be dropped where it was made.
     thread_bound: std::marker::PhantomData<*const ()>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let _ = CONTEXT.try_with(|context| {
-            let top = context.entered.borrow().len();
-            if top != self.depth && !std::thread::panicking() {
-                panic!("`EnterGuard`s dropped out of order: drop the one made last first");
-            }
-            let left = context.entered.borrow_mut().pop();
-            context.overrides.set(context.overrides.get() - usize::from(self.overrides));
-            // Outside of the borrow: this may be the last handle of a runtime.
-            drop(left);
+        RUN.with(|run| {
+            let now = run.overrides.get();
+            run.overrides.set(self.restored.unwrap_or(now.saturating_sub(1)));
         });
+        let on_top = CONTEXT.try_with(|context| {
+            let mut entered = context.entered.borrow_mut();
+            let place = entered.iter().position(|(number, _)| *number == self.number);
+            let on_top = place.is_none_or(|place| place + 1 == entered.len());
+            let left = place.map(|place| entered.remove(place));
+            // Outside of the borrow: this may be the last handle of a runtime.
+            drop(entered);
+            drop(left);
+            on_top
+        });
+        if on_top == Ok(false) && !std::thread::panicking() {
+            panic!("`EnterGuard`s dropped out of order: drop the one made last first");
+        }
     }
 }
 
@@ -219,7 +276,7 @@ pub(crate) struct Driving(());
 impl Driving {
     /// Begins it; `None`: the thread drives already.
     pub(crate) fn begin() -> Option<Self> {
-        CONTEXT.with(|context| (!context.driving.replace(true)).then_some(Self(())))
+        CONTEXT.with(|context| (!context.driving.replace(true)).then(|| Self(())))
     }
 }
 

@@ -2,6 +2,8 @@
 
 #[cfg(all(test, filch_loom))]
 mod models;
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
 
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicU64, Ordering, fence};

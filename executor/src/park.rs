@@ -2,6 +2,8 @@
 
 #[cfg(all(test, filch_loom))]
 mod models;
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
 
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Condvar, Mutant, Mutex, mutated, wait_until};

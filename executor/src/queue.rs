@@ -13,6 +13,9 @@
 //!
 //! Tasks from threads that are not workers enter through the one [`Injector`].
 
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
 use crate::sync::deque::{Injector, Steal, Stealer, Worker};
 use crate::task::Runnable;
 

@@ -10,6 +10,9 @@
 
 #![allow(unsafe_code, reason = "one block: the registry is what keeps its entries valid")]
 
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
 use crate::sync::Mutex;
 use crate::task::{Kept, TaskRef};
 use slab::Slab;

@@ -19,6 +19,9 @@
 //! another one idles: one nap and one watch, about a tenth of a millisecond with the timer slack of
 //! the system. A worker that was parked is notified at the push and needs the watch only.
 
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
 use std::time::{Duration, Instant};
 
 /// What a stolen task has to be worth, in time that it keeps the thief busy.

@@ -132,7 +132,7 @@ impl Core {
     }
 
     /// Any task of its own queues, to be cancelled.
-    pub(crate) fn drain(&mut self) -> Option<Runnable> {
+    pub(crate) fn drain(&self) -> Option<Runnable> {
         self.queue.drain()
     }
 
@@ -314,6 +314,10 @@ pub(crate) fn drive(
 /// Polls a task once.
 #[inline]
 fn run(task: Runnable, keeper: &WorkerKeeper<'_>, stats: &Stats) {
+    if keeper.shared.is_closed() {
+        // Seen only now: nothing is polled any more, and this task is in no queue.
+        return keeper.shared.cancel(task);
+    }
     bump(&stats.polls, 1);
     match task.run(keeper) {
         Ran::Idle => {}

@@ -82,9 +82,6 @@ impl Drop for Lease<'_> {
     /// Also when the root panics.
     fn drop(&mut self) {
         let (shared, home) = (self.shared, &self.home);
-        if !home.is_lendable() && shared.is_closed() {
-            return shared.stop_worker();
-        }
         context::with_core(Core::stop_searching);
         let Some(core) = context::take_core() else { return };
         if !home.is_lendable() {

@@ -9,7 +9,7 @@ use crate::registry::Registry;
 use crate::stats::Stats;
 use crate::sync::Arc;
 use crate::sync::thread;
-use crate::task::{PanicReporter, discard};
+use crate::task::{PanicReporter, discard_payload};
 use crate::worker::{Core, NoRoot, Stop, Worker, drive, take_up};
 use crossbeam_utils::CachePadded;
 use std::any::Any;
@@ -81,7 +81,9 @@ impl Builder {
     /// panicked with. A panic in it is caught and ignored.
     ///
     /// It is called on whichever thread drops the panic: a worker, if the handle was dropped
-    /// before; else the thread that drops the handle.
+    /// before; else the thread that drops the handle. A panic in the destructor of an *output* is
+    /// reported if a worker drops it; one that a handle takes along when it is dropped is caught,
+    /// and that is all: the runtime may be gone by then.
     pub fn on_unhandled_panic(
         &mut self,
         f: impl Fn(&(dyn Any + Send)) + Send + Sync + 'static,
@@ -98,7 +100,7 @@ impl Builder {
     /// # Errors
     ///
     /// * `InvalidInput`: 0 workers, or more than 32 767, or a `FILCH_WORKER_THREADS` that is not
-    ///   such a number.
+    ///   such a number; a thread name with a NUL character in it.
     /// * The system's error, if it will not start a thread. Those that were started have ended
     ///   when this returns.
     pub fn build(&mut self) -> io::Result<Runtime> {
@@ -112,6 +114,12 @@ impl Builder {
 
     fn build_with(&mut self, caller_works: bool) -> io::Result<Runtime> {
         let count = self.worker_count()?;
+        if self.name.as_ref().is_some_and(|name| name.contains('\0')) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "Builder::thread_name has a NUL character in it: the system takes none in a name",
+            ));
+        }
         let (queues, workers): (Vec<_>, Vec<_>) = (0..count).map(|_| new_worker()).unzip();
         let panics = PanicReporter::new(self.on_unhandled_panic.take());
         let shared = Arc::new(Shared::new(workers.into(), panics));
@@ -217,7 +225,10 @@ fn work(shared: &Arc<Shared>, seat: &Arc<Seat<Box<Core>>>) {
             continue;
         }
         match drive(shared, seat, &mut NoRoot) {
-            Stop::Closed => return shared.stop_worker(),
+            Stop::Closed => {
+                let core = context::take_core().expect("a worker that stopped has its core");
+                return shared.stop_worker(core);
+            }
             Stop::Lent => {}
             Stop::RootReady => unreachable!("a worker's thread has no root"),
         }
@@ -229,7 +240,7 @@ fn call(hook: Option<&ThreadHook>) {
     if let Some(hook) = hook {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook()));
         if let Err(payload) = result {
-            let _ = discard(payload);
+            discard_payload(payload);
         }
     }
 }

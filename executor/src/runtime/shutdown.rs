@@ -78,12 +78,7 @@ impl Shared {
         }
         let spare = self.spare.lock().take();
         if let Some((_, core)) = spare {
-            let outer = context::take_core();
-            context::put_core(core);
-            self.stop_worker();
-            if let Some(outer) = outer {
-                context::put_core(outer);
-            }
+            self.stop_worker(core);
         }
     }
 
@@ -112,9 +107,12 @@ impl Shared {
         self.shutdown.finished.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Stops the worker whose core this thread has: cancels what there is and gives up the core.
-    pub(crate) fn stop_worker(&self) {
-        self.cancel_all();
+    /// Stops the worker with this core: cancels what there is and gives up the core.
+    ///
+    /// The core is no thread's meanwhile, so what the dropped futures spawn and wake goes through the
+    /// injector, which is emptied here.
+    pub(crate) fn stop_worker(&self, core: Box<Core>) {
+        self.cancel_all(&core);
         let last = {
             let mut working = self.shutdown.working.lock();
             let last = *working == 1;
@@ -124,15 +122,15 @@ impl Shared {
             last
         };
         if last {
-            while self.cancel_all() || self.registered() > 0 {
+            while self.cancel_all(&core) || self.registered() > 0 {
                 if mutated(Mutant::DrainOnce) {
                     break;
                 }
                 crate::sync::thread::yield_now();
             }
         }
-        // Its own queues are empty, and only this thread could push there.
-        drop(context::take_core());
+        // Its queues are empty, and only who has the core can push there.
+        drop(core);
         if last {
             *self.shutdown.working.lock() = 0;
             self.shutdown.all_stopped.notify_all();
@@ -140,8 +138,8 @@ impl Shared {
     }
 
     /// Cancels every task that can be found. True: there was one.
-    fn cancel_all(&self) -> bool {
-        let mut found = self.cancel_queued();
+    fn cancel_all(&self, own: &Core) -> bool {
+        let mut found = self.cancel_queued(own);
         for worker in &self.workers {
             let mut next = Some(0);
             while let Some(from) = next {
@@ -156,17 +154,17 @@ impl Shared {
             }
         }
         // Dropping futures may have woken and spawned others.
-        self.cancel_queued() || found
+        self.cancel_queued(own) || found
     }
 
-    fn cancel_queued(&self) -> bool {
+    fn cancel_queued(&self, own: &Core) -> bool {
         // Ordering: pairs with the fence of `push_remote`. The flag was seen set, so its setting
         // happens before this fence, which comes before the look into the injector.
         fence(Ordering::SeqCst);
         let mut found = false;
         loop {
-            let own = context::with_core(Core::drain).flatten();
             let task = own
+                .drain()
                 .or_else(|| self.steal_injected())
                 .or_else(|| self.workers.iter().find_map(|worker| worker.stealers.drain()));
             let Some(task) = task else { return found };
@@ -179,15 +177,21 @@ impl Shared {
         crate::queue::until_settled(|| self.injector.steal())
     }
 
-    fn cancel(&self, task: Runnable) {
+    pub(crate) fn cancel(&self, task: Runnable) {
         self.shutdown.cancelled.fetch_add(1, Ordering::Relaxed);
         // Which worker's keeper does not matter: a cancelled task is not kept anew.
         task.cancel(&WorkerKeeper { shared: self, index: 0 });
     }
 
     /// Cancels what is in the injector of a runtime that shuts down or is gone.
+    ///
+    /// The destructor of a future that is dropped here may spawn again; what it spawns is found by
+    /// the loop that is already on this thread's stack, however long such a chain is.
     #[cold]
     pub(super) fn drain_injector(&self) {
+        let Some(_draining) = context::Draining::begin(std::ptr::from_ref(self).addr()) else {
+            return;
+        };
         while let Some(task) = self.steal_injected() {
             self.cancel(task);
         }

@@ -21,7 +21,7 @@
 
 #![allow(unsafe_code, reason = "the one place where tasks are touched; the rules stand above")]
 
-use super::panic::{Caught, discard, discard_payload};
+use super::panic::{Caught, Payload, discard, discard_payload};
 use super::state::{Complete, Detach, JoinSlot, Pend, Snapshot, State, Wake};
 use super::{Keeper, Schedule};
 use crate::context;
@@ -78,8 +78,8 @@ struct Vtable {
     /// Drops the future. True: its destructor panicked and the stage holds that as the outcome.
     /// For the run only.
     cancel: unsafe fn(NonNull<Header>, &dyn Keeper) -> bool,
-    /// Drops the outcome. For the owner of the stage.
-    drop_outcome: unsafe fn(NonNull<Header>),
+    /// Drops the outcome; gives back what its destructor panicked with. For the owner of the stage.
+    drop_outcome: unsafe fn(NonNull<Header>) -> Result<(), Payload>,
     /// Moves the outcome to the place given. For the owner of the stage.
     take_outcome: unsafe fn(NonNull<Header>, NonNull<()>),
     /// Queues the task. For whoever a wake told to schedule.
@@ -156,11 +156,11 @@ where
         if let Err(payload) = unsafe { Self::drop_future(task) } {
             // The first panic is the task's outcome; a value gives way to the destructor's panic.
             match outcome {
-                Err(_) => discard_payload(payload),
+                Err(_) => nobody_collects(payload, keeper),
                 Ok(output) => {
                     outcome = Err(Caught::new(payload, keeper.panic_reporter()));
                     if let Err(payload) = discard(output) {
-                        discard_payload(payload);
+                        nobody_collects(payload, keeper);
                     }
                 }
             }
@@ -185,7 +185,7 @@ where
     /// # Safety
     ///
     /// The caller is the run and the stage holds the future; afterwards it is empty.
-    unsafe fn drop_future(task: NonNull<Header>) -> Result<(), super::panic::Payload> {
+    unsafe fn drop_future(task: NonNull<Header>) -> Result<(), Payload> {
         // SAFETY: the caller passes a valid task of this type.
         let stage = unsafe { Self::stage(task) };
         stage.with_mut(|stage| {
@@ -207,9 +207,12 @@ where
         // SAFETY: the caller passes a valid task of this type.
         let stage = unsafe { Self::stage(task) };
         stage.with_mut(|stage| {
-            let outcome = Stage { outcome: ManuallyDrop::new(outcome) };
+            // Not `stage.write(Stage { .. })`: that would put a value as large as the future on the
+            // worker's stack.
+            // SAFETY: the pointer is valid for the whole stage.
+            let place = unsafe { &raw mut (*stage).outcome };
             // SAFETY: by contract the stage is the caller's and holds nothing to be dropped.
-            unsafe { stage.write(outcome) }
+            unsafe { place.write(ManuallyDrop::new(outcome)) }
         });
     }
 
@@ -229,12 +232,10 @@ where
         })
     }
 
-    unsafe fn drop_outcome(task: NonNull<Header>) {
+    unsafe fn drop_outcome(task: NonNull<Header>) -> Result<(), Payload> {
         // SAFETY: the caller owns the stage and there is an outcome in it.
         let outcome = unsafe { Self::read_outcome(task) };
-        if let Err(payload) = discard(outcome) {
-            discard_payload(payload);
-        }
+        discard(outcome)
     }
 
     unsafe fn take_outcome(task: NonNull<Header>, place: NonNull<()>) {
@@ -418,7 +419,10 @@ fn complete(task: NonNull<Header>, outcome: bool, keeper: &dyn Keeper) {
         Complete::NobodyJoins => {
             if outcome {
                 // SAFETY: the run still owns the stage, and the outcome is there.
-                unsafe { (header.vtable.drop_outcome)(task) };
+                let dropped = unsafe { (header.vtable.drop_outcome)(task) };
+                if let Err(payload) = dropped {
+                    nobody_collects(payload, keeper);
+                }
             }
             if header.state.complete_unjoined() {
                 // SAFETY: `State` says that nobody else is left; the stage is empty.
@@ -426,6 +430,11 @@ fn complete(task: NonNull<Header>, outcome: bool, keeper: &dyn Keeper) {
             }
         }
     }
+}
+
+/// Reports a panic that will never be the outcome of a task.
+fn nobody_collects(payload: Payload, keeper: &dyn Keeper) {
+    drop(Caught::new(payload, keeper.panic_reporter()));
 }
 
 /// Moves the waker out of the join slot.
@@ -580,7 +589,9 @@ impl<T> Drop for JoinOwner<T> {
                 Detach::Complete { output } => {
                     if output {
                         // SAFETY: complete with an output: the stage is the handle's (rule 3).
-                        unsafe { (header.vtable.drop_outcome)(self.task) };
+                        let dropped = unsafe { (header.vtable.drop_outcome)(self.task) };
+                        // Nobody can be told: the task's runtime may be gone.
+                        dropped.unwrap_or_else(discard_payload);
                     }
                     if header.state.release_join() {
                         // SAFETY: `State` says that nobody else is left; the stage is empty.
