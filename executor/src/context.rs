@@ -264,7 +264,7 @@ impl Drop for Entered {
             drop(left);
             on_top
         });
-        if on_top == Ok(false) && !std::thread::panicking() {
+        if on_top.is_ok_and(|on_top| !on_top) && !std::thread::panicking() {
             panic!("`EnterGuard`s dropped out of order: drop the one made last first");
         }
     }

@@ -58,9 +58,16 @@ fn wait_until_parked(seat: &Seat<Core>) {
     }
 }
 
-/// Longer than any test lasts.
+/// Longer than any test lasts that does not fail.
 fn far_away() -> Instant {
-    Instant::now() + Duration::from_secs(3600)
+    Instant::now() + Duration::from_secs(60)
+}
+
+/// Naps until somebody ends it.
+fn nap_for_long(idle: &Idle<Core>, seat: &Arc<Seat<Core>>) {
+    let until = far_away();
+    assert!(idle.nap(seat, until), "another one naps");
+    assert!(Instant::now() < until, "nobody ended the nap");
 }
 
 #[test]
@@ -291,7 +298,7 @@ fn a_nap_is_ended_by_work_from_outside_and_not_by_that_of_workers() {
     idle.give_back(&parked, Core(1), false, || false);
     assert!(idle.start_searching());
     std::thread::scope(|scope| {
-        let napper = scope.spawn(|| idle.nap(&napping, far_away()));
+        let napper = scope.spawn(|| nap_for_long(&idle, &napping));
         wait_until_parked(&napping);
         assert!(idle.counts().napping());
         idle.notify_local();
@@ -300,7 +307,7 @@ fn a_nap_is_ended_by_work_from_outside_and_not_by_that_of_workers() {
         // A napper counts as searching, so nobody is woken in its place.
         assert_counts(&idle, 1, 1);
         idle.notify_remote();
-        assert!(napper.join().expect("no panic"));
+        napper.join().expect("no panic");
     });
     assert!(!idle.counts().napping());
     assert_counts(&idle, 1, 1);
@@ -310,10 +317,10 @@ fn a_nap_is_ended_by_work_from_outside_and_not_by_that_of_workers() {
 fn a_nap_is_ended_by_unpark_all() {
     let (idle, [seat]) = (Idle::<Core>::new(1), seats());
     std::thread::scope(|scope| {
-        let napper = scope.spawn(|| idle.nap(&seat, far_away()));
+        let napper = scope.spawn(|| nap_for_long(&idle, &seat));
         wait_until_parked(&seat);
         idle.unpark_all();
-        assert!(napper.join().expect("no panic"));
+        napper.join().expect("no panic");
     });
     assert!(!idle.counts().napping());
 }
@@ -336,12 +343,12 @@ fn a_nap_ends_by_itself() {
 fn only_one_worker_naps_at_a_time() {
     let (idle, [first, second]) = (Idle::<Core>::new(2), seats());
     std::thread::scope(|scope| {
-        let napper = scope.spawn(|| idle.nap(&first, far_away()));
+        let napper = scope.spawn(|| nap_for_long(&idle, &first));
         wait_until_parked(&first);
         assert!(!idle.nap(&second, far_away()));
         assert!(idle.counts().napping());
         idle.notify_remote();
-        assert!(napper.join().expect("no panic"));
+        napper.join().expect("no panic");
     });
     assert!(idle.nap(&second, Instant::now()));
 }
@@ -353,11 +360,11 @@ fn workers_that_are_parked_or_nap_are_not_at_work() {
     idle.give_back(&first, Core(0), false, || false);
     assert_eq!(idle.at_work(), 2);
     std::thread::scope(|scope| {
-        let napper = scope.spawn(|| idle.nap(&second, far_away()));
+        let napper = scope.spawn(|| nap_for_long(&idle, &second));
         wait_until_parked(&second);
         assert_eq!(idle.at_work(), 1);
         idle.unpark_all();
-        assert!(napper.join().expect("no panic"));
+        napper.join().expect("no panic");
     });
     assert_eq!(idle.at_work(), 2);
     assert_eq!(idle.claim(&first), Woken::Otherwise(Core(0)));

@@ -44,7 +44,7 @@ impl Signal {
 crate::model::models! {
     /// M11. A spawn from outside while the runtime shuts down: the handle resolves, either way, and
     /// nothing leaks.
-    m11_foreign_spawn_against_shutdown(Some(2)) {
+    m11_foreign_spawn_against_shutdown(Some(3)) {
         let runtime = runtime(1);
         let handle = runtime.handle().clone();
         let alive = Arc::new(());
@@ -64,7 +64,7 @@ crate::model::models! {
     /// M12. A wake from outside while the runtime shuts down, and after: the task is cancelled or
     /// done, its future is dropped when the shutdown returns, and the wake touches nothing that is
     /// gone.
-    m12_foreign_wake_against_shutdown(Some(2)) {
+    m12_foreign_wake_against_shutdown(Some(3)) {
         let runtime = runtime(1);
         let signal = Signal::new();
         let alive = Arc::new(());
@@ -91,7 +91,7 @@ crate::model::models! {
     } fails with RootFlagLate as twin_m16_flag_late;
 
     /// M17. One worker: spawn from outside, join, shut down.
-    m17_spawn_join_drop_on_one_worker(Some(2)) {
+    m17_spawn_join_drop_on_one_worker(Some(3)) {
         let runtime = runtime(1);
         let task = runtime.spawn(async { 1 });
         assert_eq!(block_on(task).unwrap(), 1);
@@ -99,7 +99,7 @@ crate::model::models! {
     } fails with NoNotify as twin_m17_no_notify;
 
     /// M17. Two workers: a task that spawns a task and joins it, beside the root.
-    m17_spawn_in_spawn_on_two_workers(Some(1)) {
+    m17_spawn_in_spawn_on_two_workers(Some(2)) {
         let runtime = runtime(2);
         let task = runtime.spawn(async { crate::spawn(async { 1 }).await.unwrap() });
         assert_eq!(block_on(task).unwrap(), 1);

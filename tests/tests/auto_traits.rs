@@ -1,0 +1,106 @@
+//! Which thread may have what: the auto traits of the public types. Most of this file is checked by
+//! the compiler; the tests say so.
+
+use filch::{
+    AbortHandle, Builder, EnterGuard, Handle, JoinError, JoinHandle, Metrics, NoRuntime, Runtime,
+    ShutdownReport, TaskId, WorkerMetrics, YieldNow,
+};
+use std::cell::Cell;
+use std::error::Error;
+use std::fmt::{Debug, Display};
+use std::future::Future;
+use std::hash::Hash;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
+
+/// Whether a type implements a trait: an inherent constant, where the bound holds, goes before the
+/// trait's constant of the same name.
+macro_rules! implements {
+    ($type:ty: $($bound:tt)+) => {{
+        trait Otherwise {
+            const IMPLEMENTED: bool = false;
+        }
+        impl<T: ?Sized> Otherwise for T {}
+        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
+        #[allow(dead_code)]
+        impl<T: ?Sized + $($bound)+> Probe<T> {
+            const IMPLEMENTED: bool = true;
+        }
+        <Probe<$type>>::IMPLEMENTED
+    }};
+}
+
+const fn is<T: ?Sized>(implemented: bool) {
+    assert!(implemented);
+}
+
+macro_rules! assert_traits {
+    ($type:ty: $($bound:path),+; not $($missing:path),*) => {
+        const {
+            $(is::<$type>(implements!($type: $bound));)+
+            $(assert!(!implements!($type: $missing));)*
+        }
+    };
+    ($type:ty: $($bound:path),+) => { assert_traits!($type: $($bound),+; not) };
+}
+
+/// `Send`, and not `Sync`.
+type Sendable = Cell<u8>;
+/// `Sync`, and not `Send`.
+type Guard = std::sync::MutexGuard<'static, u8>;
+/// Neither.
+type Local = Rc<u8>;
+
+#[test]
+fn a_join_handle_is_send_and_sync_if_its_output_is_send() {
+    assert_traits!(JoinHandle<u8>: Send, Sync);
+    assert_traits!(JoinHandle<Sendable>: Send, Sync);
+    assert_traits!(JoinHandle<Guard>: Debug; not Send, Sync);
+    assert_traits!(JoinHandle<Local>: Debug; not Send, Sync);
+}
+
+#[test]
+fn a_join_handle_is_unpin_and_unwind_safe_whatever_its_output_is() {
+    type Pinned = std::marker::PhantomPinned;
+    type Unsafe = &'static mut Cell<u8>;
+    assert_traits!(JoinHandle<u8>: Unpin, UnwindSafe, RefUnwindSafe, Future, Debug; not Clone);
+    assert_traits!(JoinHandle<Pinned>: Unpin, UnwindSafe, RefUnwindSafe);
+    assert_traits!(JoinHandle<Unsafe>: Unpin, UnwindSafe, RefUnwindSafe);
+    assert_traits!(JoinHandle<Local>: Unpin, UnwindSafe, RefUnwindSafe);
+}
+
+#[test]
+fn handles_and_runtimes_may_go_to_and_be_shared_by_all_threads() {
+    assert_traits!(Handle: Clone, Send, Sync, Unpin, Debug);
+    assert_traits!(Runtime: Send, Sync, Unpin, Debug; not Clone);
+    assert_traits!(AbortHandle: Clone, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe, Debug);
+    assert_traits!(Builder: Send, Sync, Unpin, Debug, Default);
+}
+
+#[test]
+fn an_enter_guard_stays_on_its_thread() {
+    assert_traits!(EnterGuard<'static>: Debug; not Send, Sync, Clone);
+}
+
+#[test]
+fn errors_are_errors_that_any_thread_may_have() {
+    assert_traits!(JoinError: Error, Debug, Display, Send, Sync, Unpin; not Clone);
+    assert_traits!(NoRuntime: Error, Debug, Display, Send, Sync, Copy, Eq);
+}
+
+#[test]
+fn values_are_plain_values() {
+    assert_traits!(TaskId: Copy, Eq, Ord, Hash, Debug, Display, Send, Sync, Unpin);
+    assert_traits!(ShutdownReport: Copy, Eq, Default, Debug, Send, Sync);
+    assert_traits!(Metrics: Clone, Debug, Send, Sync);
+    assert_traits!(WorkerMetrics: Copy, Eq, Default, Debug, Send, Sync);
+    assert_traits!(YieldNow: Future, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe, Debug);
+}
+
+/// The checks above are worth what this one is.
+#[test]
+fn the_probe_tells_what_is_implemented_from_what_is_not() {
+    const { assert!(implements!(u8: Send) && !implements!(Local: Send)) };
+    const { assert!(implements!(Sendable: Send) && !implements!(Sendable: Sync)) };
+    const { assert!(implements!(Guard: Sync) && !implements!(Guard: Send)) };
+}
