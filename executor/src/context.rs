@@ -134,13 +134,13 @@ pub(crate) fn push_woken(shared: usize, task: Runnable) -> Option<Runnable> {
     // The thread-local may be gone: a wake from another one's destructor goes the foreign way.
     let _ = CONTEXT.try_with(|context| {
         let Ok(mut core) = context.core.try_borrow_mut() else { return };
-        if let Some(core) = core.as_mut().filter(|core| core.works_for(shared)) {
-            if let Some(task) = task.take() {
-                if RUN.with(|run| run.joining.get()) {
-                    core.push_spawned(task);
-                } else {
-                    core.push_woken(task);
-                }
+        if let Some(core) = core.as_mut().filter(|core| core.works_for(shared))
+            && let Some(task) = task.take()
+        {
+            if RUN.with(|run| run.joining.get()) {
+                core.push_spawned(task);
+            } else {
+                core.push_woken(task);
             }
         }
     });
@@ -153,10 +153,10 @@ pub(crate) fn push_spawned(shared: &Arc<Shared>, task: Runnable) -> Option<Runna
     let mut task = Some(task);
     let _ = CONTEXT.try_with(|context| {
         let Ok(mut core) = context.core.try_borrow_mut() else { return };
-        if let Some(core) = core.as_mut().filter(|core| Arc::ptr_eq(&core.shared, shared)) {
-            if let Some(task) = task.take() {
-                core.push_spawned(task);
-            }
+        if let Some(core) = core.as_mut().filter(|core| Arc::ptr_eq(&core.shared, shared))
+            && let Some(task) = task.take()
+        {
+            core.push_spawned(task);
         }
     });
     task

@@ -38,7 +38,7 @@ where
 
 /// Runs a closure that blocks, on a thread made for that.
 ///
-/// The threads are those of the [`blocking`] crate: they are shared by the whole process, started
+/// The threads are those of the `blocking` crate: they are shared by the whole process, started
 /// on demand and end when they have been idle for a while. Aborting the task prevents a closure
 /// that has not begun; one that has begun runs to its end, and nobody waits for it, not even the
 /// runtime's shutdown.

@@ -2,7 +2,7 @@
 
 use crate::watchdog::{LONG, lock};
 use filch::Handle;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -161,4 +161,10 @@ pub fn barrier(handle: &Handle) {
     let inside = done.clone();
     drop(handle.spawn(async move { inside.set() }));
     done.wait();
+}
+
+/// Is pending for ever, and keeps `kept` until it is dropped.
+pub async fn keep_for_ever<T>(kept: T) {
+    pending::<()>().await;
+    drop(kept);
 }

@@ -17,12 +17,13 @@ use std::rc::Rc;
 /// trait's constant of the same name.
 macro_rules! implements {
     ($type:ty: $($bound:tt)+) => {{
+        #[allow(dead_code, reason = "of the two constants one is used")]
         trait Otherwise {
             const IMPLEMENTED: bool = false;
         }
         impl<T: ?Sized> Otherwise for T {}
         struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "of the two constants one is used")]
         impl<T: ?Sized + $($bound)+> Probe<T> {
             const IMPLEMENTED: bool = true;
         }
@@ -30,14 +31,10 @@ macro_rules! implements {
     }};
 }
 
-const fn is<T: ?Sized>(implemented: bool) {
-    assert!(implemented);
-}
-
 macro_rules! assert_traits {
     ($type:ty: $($bound:path),+; not $($missing:path),*) => {
         const {
-            $(is::<$type>(implements!($type: $bound));)+
+            $(assert!(implements!($type: $bound));)+
             $(assert!(!implements!($type: $missing));)*
         }
     };

@@ -278,7 +278,8 @@ fn a_root_whose_runtime_is_busy_is_driven_all_the_same() {
         let thread = std::thread::spawn(move || sender.send(5).unwrap());
         assert_eq!(runtime.block_on(receiver).unwrap(), 5);
         thread.join().unwrap();
-        let task = runtime.block_on(async { filch::spawn(async { 6 }) });
+        let spawn = || filch::spawn(async { 6 });
+        let task = runtime.block_on(poll_fn(|_| Poll::Ready(spawn())));
         blocker.release();
         assert_eq!(runtime.block_on(task).unwrap(), 6);
     });

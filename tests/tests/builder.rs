@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 const MOST: usize = 32_767;
 
 fn error_of(builder: &mut Builder) -> std::io::Error {
-    builder.build().err().expect("no such runtime")
+    builder.build().expect_err("no such runtime")
 }
 
 #[test]
@@ -137,8 +137,12 @@ fn a_runtime_of_which_some_threads_were_started_is_torn_down() {
                 let (started, stopped) = (starts.clone(), stops.clone());
                 let mut builder = Runtime::builder();
                 builder.worker_threads(64).thread_stack_size(1 << 30);
-                builder.on_thread_start(move || drop(started.add()));
-                builder.on_thread_stop(move || drop(stopped.add()));
+                builder.on_thread_start(move || {
+                    started.add();
+                });
+                builder.on_thread_stop(move || {
+                    stopped.add();
+                });
                 let error = error_of(&mut builder);
                 assert_ne!(error.kind(), ErrorKind::InvalidInput, "{error}");
                 assert!(starts.get() > 0, "not one thread was started");

@@ -163,13 +163,11 @@ fn spawn_victim(spawn: impl Fn(Boxed) -> filch::JoinHandle<()>, scene: &Scene, i
     drop(spawn(Box::pin(async move { scene.arrived(index) })));
 }
 
+/// Wakers with the indices of their victims.
+type Wakers = Arc<Mutex<Vec<(usize, Waker)>>>;
+
 /// A victim that is idle until the wakers are called.
-fn spawn_sleeper(
-    handle: &Handle,
-    scene: &Scene,
-    index: usize,
-    (wakers, idle): (Arc<Mutex<Vec<(usize, Waker)>>>, Counter),
-) {
+fn spawn_sleeper(handle: &Handle, scene: &Scene, index: usize, (wakers, idle): (Wakers, Counter)) {
     let (scene, mut polls) = (scene.clone(), 0);
     drop(handle.spawn(poll_fn(move |cx| {
         polls += 1;

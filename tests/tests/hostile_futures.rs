@@ -227,17 +227,13 @@ fn a_task_is_never_polled_after_it_was_ready_however_many_wake_it() {
 const DEEP: u32 = 1_000_000;
 
 /// Spawns the next link, which spawns the next.
-fn spawn_chain(left: u32, end: Event) -> impl Future<Output = ()> + Send {
-    async move {
+fn spawn_chain(left: u32, end: Event) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
         match left {
             0 => end.set(),
-            _ => drop(filch::spawn(spawn_boxed(left - 1, end))),
+            _ => drop(filch::spawn(spawn_chain(left - 1, end))),
         }
-    }
-}
-
-fn spawn_boxed(left: u32, end: Event) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    Box::pin(spawn_chain(left, end))
+    })
 }
 
 #[test]

@@ -107,7 +107,10 @@ fn a_task_may_wake_itself_by_value_and_from_another_thread_within_its_poll() {
 fn uses() -> [fn(&Waker); 3] {
     [
         Waker::wake_by_ref,
-        |waker| waker.clone().wake(),
+        |waker| {
+            let clone = waker.clone();
+            clone.wake();
+        },
         |waker| {
             waker.wake_by_ref();
             drop(waker.clone());

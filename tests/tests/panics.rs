@@ -5,7 +5,7 @@ use filch::{JoinError, Runtime};
 use filch_tests::child::{in_child, outcome_in_child};
 use filch_tests::quiet::{Chain, ExplodesOnDrop, explode_with};
 use filch_tests::{
-    Bomb, Counter, Event, LONG, caught, explode, panic_text, runtime, watch, within,
+    Blocker, Bomb, Counter, Event, LONG, caught, explode, panic_text, runtime, watch, within,
 };
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
@@ -140,9 +140,11 @@ fn a_panic_that_a_handle_gave_out_is_not_reported() {
 fn a_panic_in_the_destructor_of_an_output_that_a_worker_drops_is_reported() {
     within(LONG, || {
         let (runtime, calls, _names) = counting_runtime();
+        let blocker = Blocker::new(runtime.handle());
         let before = runtime.spawn(async { ExplodesOnDrop("output") });
         let over = before.abort_handle();
         drop(before);
+        blocker.release();
         while !over.is_finished() {
             std::thread::yield_now();
         }
@@ -311,7 +313,7 @@ fn very_many_panics_lose_no_worker_and_no_count() {
             for (index, task) in tasks.into_iter().enumerate() {
                 match index % 2 {
                     0 => drop(task),
-                    _ => drop(futures_lite::future::block_on(task).map(|()| ())),
+                    _ => drop(futures_lite::future::block_on(task)),
                 }
             }
         }

@@ -3,6 +3,7 @@
 
 use filch::{Handle, JoinHandle, Runtime};
 use filch_tests::child::in_child;
+use filch_tests::event::keep_for_ever;
 use filch_tests::probe::{Counts, Ending, Output, Probe, Script};
 use filch_tests::{Blocker, Counter, Event, LONG, process, within};
 use futures_lite::future::block_on;
@@ -159,19 +160,8 @@ impl Drop for Respawns {
                 drops: self.drops.clone(),
                 handle: self.handle.clone(),
             };
-            drop(self.handle.spawn(async move { pending::<()>().await.then(next) }));
+            drop(self.handle.spawn(keep_for_ever(next)));
         }
-    }
-}
-
-/// Keeps a value inside a future that is pending for ever.
-trait Then {
-    fn then<T>(self, kept: T);
-}
-
-impl Then for () {
-    fn then<T>(self, kept: T) {
-        drop(kept);
     }
 }
 
@@ -181,7 +171,7 @@ fn a_chain_of_destructors_that_spawn_is_worked_off() {
         let runtime = runtime(2);
         let (drops, handle) = (Counter::new(), runtime.handle().clone());
         let first = Respawns { left: 100_000, drops: drops.clone(), handle };
-        drop(runtime.spawn(async move { pending::<()>().await.then(first) }));
+        drop(runtime.spawn(keep_for_ever(first)));
         drop(runtime);
         assert_eq!(drops.get(), 100_001);
     });
@@ -255,7 +245,7 @@ fn a_shutdown_with_a_time_limit_leaves_a_stuck_poll_behind_and_drops_the_rest() 
                 // These wait in the queue of the worker that is stuck.
                 for _ in 0..10 {
                     let held = Held(held.clone());
-                    drop(filch::spawn(async move { pending::<()>().await.then(held) }));
+                    drop(filch::spawn(keep_for_ever(held)));
                 }
                 inside.set();
                 go_on.wait();
@@ -304,7 +294,7 @@ fn a_thousand_runtimes_leave_no_thread_and_no_file() {
                 match index % 4 {
                     0 => drop(runtime),
                     1 => assert_eq!(runtime.shutdown_timeout(Duration::MAX).still_running, 0),
-                    2 => drop(runtime.shutdown_timeout(LONG)),
+                    2 => assert_eq!(runtime.shutdown_timeout(LONG).still_running, 0),
                     _ => runtime.shutdown_background(),
                 }
                 counts.future_drops.wait_for(1);
@@ -333,7 +323,7 @@ fn run_returns_with_all_tasks_dropped_and_all_threads_ended() {
                     let tasks: Vec<_> = (0..10)
                         .map(|_| {
                             let held = Held(drops.clone());
-                            filch::spawn(async move { pending::<()>().await.then(held) })
+                            filch::spawn(keep_for_ever(held))
                         })
                         .collect();
                     filch::yield_now().await;

@@ -31,8 +31,12 @@ fn assert_cancelled<T>(task: JoinHandle<T>) {
 fn ends() -> [fn(Runtime); 4] {
     [
         drop,
-        |runtime| drop(runtime.shutdown_timeout(Duration::MAX)),
-        |runtime| drop(runtime.shutdown_timeout(Duration::ZERO)),
+        |runtime| {
+            runtime.shutdown_timeout(Duration::MAX);
+        },
+        |runtime| {
+            runtime.shutdown_timeout(Duration::ZERO);
+        },
         Runtime::shutdown_background,
     ]
 }

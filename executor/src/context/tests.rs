@@ -251,7 +251,7 @@ fn the_current_runtime_is_the_one_entered_last() {
 }
 
 #[test]
-fn guards_dropped_out_of_order_panic() {
+fn a_guard_that_is_dropped_out_of_order_panics_and_leaves_nothing_behind() {
     let runtime = runtime();
     let first = runtime.handle().enter();
     let second = runtime.handle().enter();
@@ -259,14 +259,68 @@ fn guards_dropped_out_of_order_panic() {
     let message = dropped.expect_err("it panics");
     let message = message.downcast_ref::<&str>().expect("it has a message");
     assert!(message.contains("dropped out of order"), "{message}");
+    assert!(current().is_ok(), "the other guard is still there");
     drop(second);
-    leave_all();
+    assert!(current().is_err());
+    assert!(!has_overrides());
+    assert!(CONTEXT.with(|context| context.entered.borrow().is_empty()));
 }
 
-/// Cleans up after the test above, since the tests may share a thread.
-fn leave_all() {
-    let left = CONTEXT.with(|context| context.entered.take());
-    drop(left);
+#[test]
+fn guards_that_an_unwinding_drops_out_of_order_do_not_panic_again() {
+    let runtime = runtime();
+    let thrown = catch_unwind(AssertUnwindSafe(|| {
+        let mut guards = vec![runtime.handle().enter(), runtime.handle().enter()];
+        // A vector drops the first first.
+        guards.push(runtime.handle().enter());
+        std::panic::resume_unwind(Box::new("the only panic"));
+    }));
+    let payload: Box<dyn std::any::Any + Send> = thrown.expect_err("it panics");
+    assert_eq!(payload.downcast_ref(), Some(&"the only panic"));
+    assert!(current().is_err());
+    assert!(!has_overrides());
+}
+
+#[test]
+fn what_a_root_has_entered_is_not_its_tasks_business() {
+    let other = Builder::new().worker_threads(2).build().expect("the threads start");
+    let workers = || current().map(|handle| handle.metrics().workers.len());
+    on_a_worker(|_| {
+        assert_eq!(workers(), Ok(1));
+        let guard = other.handle().enter();
+        assert_eq!(workers(), Ok(2));
+        let scope = enter_task(address(1));
+        assert_eq!(workers(), Ok(1));
+        assert_eq!(spawn_local(5, |_, _| ()), Ok(()));
+        // A task may enter a handle itself; and so may one that is polled within its poll.
+        let own = other.handle().enter();
+        assert_eq!(workers(), Ok(2));
+        let inner = enter_task(address(2));
+        assert_eq!(workers(), Ok(1));
+        inner.leave();
+        assert_eq!(workers(), Ok(2));
+        drop(own);
+        assert_eq!(workers(), Ok(1));
+        scope.leave();
+        assert_eq!(workers(), Ok(2));
+        drop(guard);
+        assert_eq!(workers(), Ok(1));
+    });
+}
+
+#[test]
+fn an_injector_is_emptied_by_one_loop_on_a_stack() {
+    let first = Draining::begin(1).expect("nothing is emptied");
+    assert!(Draining::begin(1).is_none());
+    let second = Draining::begin(2).expect("another runtime's");
+    assert!(Draining::begin(2).is_none());
+    drop(second);
+    assert!(Draining::begin(1).is_none(), "the outer loop goes on");
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert!(Draining::begin(1).is_some(), "it is about this thread's stack"));
+    });
+    drop(first);
+    assert!(Draining::begin(1).is_some());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::registry::Registry;
 use crate::stats::Stats;
 use crate::sync::Arc;
 use crate::sync::thread;
-use crate::task::{PanicReporter, discard_payload};
+use crate::task::{PanicHook, PanicReporter, discard_payload};
 use crate::worker::{Core, NoRoot, Stop, Worker, drive, take_up};
 use crossbeam_utils::CachePadded;
 use std::any::Any;
@@ -35,7 +35,7 @@ pub struct Builder {
     stack_size: Option<usize>,
     on_start: Option<ThreadHook>,
     on_stop: Option<ThreadHook>,
-    on_unhandled_panic: Option<Box<dyn Fn(&(dyn Any + Send)) + Send + Sync>>,
+    on_unhandled_panic: Option<PanicHook>,
 }
 
 impl Builder {

@@ -60,7 +60,7 @@ impl Runtime {
     /// there is one, and runs tasks: spawning and awaiting in `future` costs what it costs in a
     /// task. The other side of this: while a task that it runs computes without an `await`, the
     /// future is not polled. Long computations belong into
-    /// [`spawn_blocking`](crate::spawn_blocking).
+    /// [`spawn_blocking`](crate::spawn_blocking()).
     ///
     /// The future need not be `Send`, nor `'static`. Any number of threads may call this at a
     /// time.
@@ -75,7 +75,7 @@ impl Runtime {
         self.handle.block_on(future)
     }
 
-    /// Spawns a task; see [`spawn`](crate::spawn).
+    /// Spawns a task; see [`spawn`](crate::spawn()).
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -84,7 +84,7 @@ impl Runtime {
         self.handle.spawn(future)
     }
 
-    /// Runs a closure that blocks; see [`spawn_blocking`](crate::spawn_blocking).
+    /// Runs a closure that blocks; see [`spawn_blocking`](crate::spawn_blocking()).
     #[cfg(feature = "blocking")]
     pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
     where
@@ -219,7 +219,7 @@ impl Handle {
         context::current()
     }
 
-    /// Spawns a task; see [`spawn`](crate::spawn).
+    /// Spawns a task; see [`spawn`](crate::spawn()).
     ///
     /// May be called on any thread. On a runtime that shuts down or is gone the future is dropped
     /// and the handle resolves as cancelled.
@@ -235,7 +235,7 @@ impl Handle {
         handle
     }
 
-    /// Runs a closure that blocks; see [`spawn_blocking`](crate::spawn_blocking).
+    /// Runs a closure that blocks; see [`spawn_blocking`](crate::spawn_blocking()).
     #[cfg(feature = "blocking")]
     pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
     where
@@ -257,7 +257,7 @@ impl Handle {
         block_on(self, future)
     }
 
-    /// Makes this runtime the current one of this thread, for [`spawn`](crate::spawn) and
+    /// Makes this runtime the current one of this thread, for [`spawn`](crate::spawn()) and
     /// [`Handle::current`], until the guard is dropped.
     ///
     /// # Panics

@@ -140,8 +140,10 @@ where
         let stage = unsafe { Self::stage(task) };
         let result = stage.with_mut(|stage| {
             catch_unwind(AssertUnwindSafe(|| {
-                // SAFETY: the run owns the stage, which holds the future (rule 2).
-                let future: &mut F = unsafe { &mut (*stage).future };
+                // SAFETY: the run owns the stage (rule 2).
+                let stage = unsafe { &mut *stage };
+                // SAFETY: it holds the future, as the caller says.
+                let future: &mut F = unsafe { &mut stage.future };
                 // SAFETY: the future is never moved until it is dropped in place: the task does
                 // not move and `drop_future` drops it where it stands.
                 unsafe { Pin::new_unchecked(future) }.poll(cx)
@@ -190,8 +192,10 @@ where
         let stage = unsafe { Self::stage(task) };
         stage.with_mut(|stage| {
             catch_unwind(AssertUnwindSafe(|| {
-                // SAFETY: by contract the stage holds the future and nobody else touches it.
-                let future: &mut ManuallyDrop<F> = unsafe { &mut (*stage).future };
+                // SAFETY: by contract nobody else touches the stage.
+                let stage = unsafe { &mut *stage };
+                // SAFETY: by contract it holds the future.
+                let future: &mut ManuallyDrop<F> = unsafe { &mut stage.future };
                 // SAFETY: it is dropped once: every caller goes on to complete the task.
                 unsafe { ManuallyDrop::drop(future) }
             }))
@@ -225,8 +229,10 @@ where
         // SAFETY: the caller passes a valid task of this type.
         let stage = unsafe { Self::stage(task) };
         stage.with_mut(|stage| {
-            // SAFETY: by contract the stage holds an outcome and nobody else touches it.
-            let outcome: &mut ManuallyDrop<Outcome<F::Output>> = unsafe { &mut (*stage).outcome };
+            // SAFETY: by contract nobody else touches the stage.
+            let stage = unsafe { &mut *stage };
+            // SAFETY: by contract it holds an outcome.
+            let outcome: &mut ManuallyDrop<Outcome<F::Output>> = unsafe { &mut stage.outcome };
             // SAFETY: by contract it is not read again.
             unsafe { ManuallyDrop::take(outcome) }
         })
