@@ -62,7 +62,7 @@ impl JoinError {
     /// The error itself, if the task was cancelled.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, Self> {
         match self.panic {
-            Some(caught) => Ok(caught.into_payload()),
+            Some(caught) => Ok(caught.take_payload()),
             None => Err(self),
         }
     }

@@ -82,7 +82,7 @@ impl Caught {
         self
     }
 
-    pub(crate) fn into_payload(&self) -> Payload {
+    pub(crate) fn take_payload(&self) -> Payload {
         let payload = self.payload.lock().take();
         payload.unwrap_or_else(|| Box::new("the panic's payload was taken"))
     }
