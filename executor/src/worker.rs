@@ -368,7 +368,8 @@ fn find_or_sleep(
         let now = Instant::now();
         let patience = || context::with_core(|core| core.share.patience(now)).unwrap_or_default();
         if NAPS && now < *spin_end.get_or_insert_with(|| now + patience()) {
-            std::hint::spin_loop();
+            // The thread that will bring work may be waiting for this processor.
+            std::thread::yield_now();
             continue;
         }
         return match nap(shared, seat, stats, left_work) {
