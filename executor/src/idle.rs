@@ -261,7 +261,15 @@ impl<C> Idle<C> {
 
     /// A searcher sleeps for a moment. It goes on counting as searching, so nobody is woken in its
     /// place; work from outside ends the nap. False: another one naps already.
-    pub(crate) fn nap(&self, seat: &Arc<Seat<C>>, until: Instant) -> bool {
+    ///
+    /// It does not sleep if `injected` says that there is work from outside: that may have been
+    /// pushed when the searcher did not look any more and did not count as napping yet.
+    pub(crate) fn nap(
+        &self,
+        seat: &Arc<Seat<C>>,
+        until: Instant,
+        injected: impl FnOnce() -> bool,
+    ) -> bool {
         {
             let mut napper = self.napper.lock();
             if napper.is_some() {
@@ -270,7 +278,11 @@ impl<C> Idle<C> {
             *napper = Some(seat.clone());
             self.word.fetch_or(NAPPING, Ordering::AcqRel);
         }
-        seat.parker.park_until(Some(until));
+        // Ordering: pairs with the fence in `notify_remote`: it sees the napper, or this sees the push.
+        fence(Ordering::SeqCst);
+        if !injected() {
+            seat.parker.park_until(Some(until));
+        }
         let mut napper = self.napper.lock();
         if napper.as_ref().is_some_and(|napper| Arc::ptr_eq(napper, seat)) {
             *napper = None;

@@ -381,13 +381,16 @@ fn find_or_sleep(
 
 /// Sleeps for a moment, if that is better than to park.
 fn nap(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, stats: &Stats, left_work: bool) -> bool {
+    let mut retired = false;
     let wanted = NAPS
         && context::with_core(|core| {
+            retired = core.tempo.is_retired(Instant::now());
             let at_work = shared.idle.parked() + 1 < shared.workers.len();
             core.searching && core.share.should_nap(left_work, at_work)
         })
         .unwrap_or(false);
-    let napped = wanted && shared.idle.nap(seat, Instant::now() + NAP);
+    let injected = || !retired && !shared.injector.is_empty();
+    let napped = wanted && shared.idle.nap(seat, Instant::now() + NAP, injected);
     if napped {
         bump(&stats.naps, 1);
     }

@@ -66,7 +66,7 @@ fn far_away() -> Instant {
 /// Naps until somebody ends it.
 fn nap_for_long(idle: &Idle<Core>, seat: &Arc<Seat<Core>>) {
     let until = far_away();
-    assert!(idle.nap(seat, until), "another one naps");
+    assert!(idle.nap(seat, until, || false), "another one naps");
     assert!(Instant::now() < until, "nobody ended the nap");
 }
 
@@ -329,7 +329,7 @@ fn a_nap_is_ended_by_unpark_all() {
 fn a_nap_ends_by_itself() {
     let (idle, [seat]) = (Idle::<Core>::new(1), seats());
     for until in [Instant::now(), Instant::now() + Duration::from_millis(2)] {
-        assert!(idle.nap(&seat, until));
+        assert!(idle.nap(&seat, until, || false));
         assert!(Instant::now() >= until);
         assert!(!idle.counts().napping());
         assert!(idle.napper.lock().is_none());
@@ -340,17 +340,25 @@ fn a_nap_ends_by_itself() {
 }
 
 #[test]
+fn work_that_came_before_the_nap_is_not_slept_over() {
+    let (idle, [seat]) = (Idle::<Core>::new(1), seats());
+    // Without the look this would sleep for ever.
+    assert!(idle.nap(&seat, far_away(), || true));
+    assert!(!idle.counts().napping());
+}
+
+#[test]
 fn only_one_worker_naps_at_a_time() {
     let (idle, [first, second]) = (Idle::<Core>::new(2), seats());
     std::thread::scope(|scope| {
         let napper = scope.spawn(|| nap_for_long(&idle, &first));
         wait_until_parked(&first);
-        assert!(!idle.nap(&second, far_away()));
+        assert!(!idle.nap(&second, far_away(), || false));
         assert!(idle.counts().napping());
         idle.notify_remote();
         napper.join().expect("no panic");
     });
-    assert!(idle.nap(&second, Instant::now()));
+    assert!(idle.nap(&second, Instant::now(), || false));
 }
 
 #[test]
