@@ -145,8 +145,9 @@ fn two_threads_pass_the_turn_to_and_fro() {
         }
     };
     std::thread::scope(|scope| {
-        scope.spawn(|| play(0));
+        let other = scope.spawn(|| play(0));
         play(1);
+        other.join().expect("no panic");
     });
     assert_eq!(turn.into_inner(), TURNS);
 }
