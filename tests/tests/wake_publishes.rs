@@ -4,9 +4,10 @@
 use filch::Runtime;
 use filch_tests::{LONG, runtime, within};
 use futures_lite::future::block_on;
+use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier};
 use std::task::{Poll, Waker};
 
 /// The two flags that two threads set, each before it wakes, and the task's waker.
@@ -31,8 +32,8 @@ fn each_of_two_wakers_publishes_what_it_wrote() {
                     threads.spawn(move || {
                         for _ in 0..ROUNDS {
                             start.wait();
-                            let flags = shared.lock().unwrap().clone();
-                            let waker = flags.waker.lock().unwrap().clone().unwrap();
+                            let flags = shared.lock().clone();
+                            let waker = flags.waker.lock().clone().unwrap();
                             flags.flags[mine].store(true, Relaxed);
                             waker.wake_by_ref();
                             start.wait();
@@ -41,7 +42,7 @@ fn each_of_two_wakers_publishes_what_it_wrote() {
                 }
                 for _ in 0..ROUNDS {
                     let flags = Arc::<Flags>::default();
-                    *shared.lock().unwrap() = flags.clone();
+                    *shared.lock() = flags.clone();
                     let task = spawn_watcher(&runtime, flags);
                     start.wait();
                     block_on(task).unwrap();
@@ -59,11 +60,11 @@ fn spawn_watcher(runtime: &Runtime, flags: Arc<Flags>) -> filch::JoinHandle<()> 
         if watched.flags.iter().all(|flag| flag.load(Relaxed)) {
             return Poll::Ready(());
         }
-        let mut waker = watched.waker.lock().unwrap();
+        let mut waker = watched.waker.lock();
         waker.get_or_insert_with(|| cx.waker().clone());
         Poll::Pending
     }));
-    while flags.waker.lock().unwrap().is_none() {
+    while flags.waker.lock().is_none() {
         std::thread::yield_now();
     }
     task

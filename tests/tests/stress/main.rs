@@ -10,10 +10,11 @@ mod world;
 use filch::{Handle, Runtime};
 use filch_tests::rng::{Rng, seed};
 use filch_tests::watchdog::give_up;
+use parking_lot::Mutex;
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use world::{Order, World, life};
@@ -43,7 +44,7 @@ impl Watchdog {
                 if now != last.0 {
                     last = (now, Instant::now());
                 } else if last.1.elapsed() > PATIENCE {
-                    let runtimes: Vec<_> = watched.lock().unwrap().iter().cloned().collect();
+                    let runtimes: Vec<_> = watched.lock().iter().cloned().collect();
                     give_up(&format!("no progress with FILCH_STRESS_SEED={seed}"), &runtimes);
                 }
             }
@@ -84,7 +85,7 @@ fn roots(world: &Arc<World>, mut rng: Rng) -> JoinHandle<()> {
 fn epoch(dog: &Watchdog, mut rng: Rng) -> u64 {
     let workers = 1 + rng.below(4) as usize;
     let runtime = Runtime::builder().worker_threads(workers).build().unwrap();
-    *dog.runtime.lock().unwrap() = Some(runtime.handle().clone());
+    *dog.runtime.lock() = Some(runtime.handle().clone());
     let (orders, inbox) = channel();
     let spawner = spawner(runtime.handle().clone(), inbox);
     let world = World::new(runtime.handle().clone(), dog.progress.clone(), orders.clone());

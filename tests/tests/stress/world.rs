@@ -5,11 +5,12 @@ use filch_tests::explode;
 use filch_tests::rng::Rng;
 use futures_channel::mpsc;
 use futures_lite::StreamExt;
+use parking_lot::{Mutex, MutexGuard};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 pub(crate) type Life = Pin<Box<dyn Future<Output = Token> + Send>>;
@@ -39,7 +40,7 @@ impl<T> Pool<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     fn take(&self, rng: &mut Rng) -> Option<T> {
@@ -182,7 +183,7 @@ async fn act(world: &Arc<World>, rng: &mut Rng, depth: u32) {
         8 if rng.below(4) == 0 => explode("stress"),
         9 => {
             let order = Order::Spawn(life(world, Rng::new(rng.next()), depth));
-            let orders = world.orders.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let orders = world.orders.lock().clone();
             drop(orders.send(order));
         }
         10 => {
