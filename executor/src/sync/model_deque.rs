@@ -111,7 +111,9 @@ impl<T> Worker<T> {
         if !mutated(Mutant::DequeWithoutFence) {
             fence(Ordering::Release);
         }
-        self.inner.back.store(back, Ordering::Relaxed);
+        // ThreadSanitizer does not know fences.
+        let order = if cfg!(filch_tsan) { Ordering::Release } else { Ordering::Relaxed };
+        self.inner.back.store(back, order);
     }
 
     pub(crate) fn pop(&self) -> Option<T> {
