@@ -5,7 +5,7 @@
 
 use crate::context;
 use crate::idle::{Seat, Woken};
-use crate::queue::{LocalQueue, Stealers};
+use crate::queue::{FAIRNESS_INTERVAL, LocalQueue, Stealers};
 use crate::registry::Registry;
 use crate::rng::Rng;
 use crate::runtime::{Backref, Shared};
@@ -102,7 +102,20 @@ impl Core {
             self.keep_tempo();
         }
         let own = &self.shared.workers[self.index].stealers;
-        self.queue.pick(own, &self.shared.injector)
+        let task = self.queue.pick(own, &self.shared.injector);
+        if self.queue.picks().is_multiple_of(FAIRNESS_INTERVAL) {
+            self.notify_of_batch();
+        }
+        task
+    }
+
+    /// What came out of the injector with the task that is run now was visible to nobody on its way
+    /// into this worker's queue: a worker that does not search has to act as its pusher.
+    #[cold]
+    fn notify_of_batch(&self) {
+        if !self.searching && !self.shared.workers[self.index].stealers.is_empty() {
+            self.notify();
+        }
     }
 
     /// Looks whether this worker is of use beside the others; if not, gives its tasks away.
@@ -154,6 +167,7 @@ impl Core {
         }
         let retired = self.tempo.is_retired(now);
         if !retired && let Some(task) = self.queue.take_injected(&self.shared.injector) {
+            self.notify_of_batch();
             return Search::Found(task);
         }
         if self.shared.workers.len() == 1 || !(self.searching || self.shared.idle.start_searching())

@@ -227,7 +227,9 @@ impl State {
         if before.ends_with_a_reference() {
             return Wake::Free;
         }
-        self.woken(before)
+        // No `compress` here: the reference is given up, so the word may be gone. The next wake by
+        // reference, or the next clone of a waker, does that.
+        if before.is_complete() || before.wakes() > 0 { Wake::Nothing } else { Wake::Schedule }
     }
 
     #[inline]
@@ -366,6 +368,9 @@ impl State {
         let before = Snapshot(self.0.fetch_add(REF_ONE, Ordering::Relaxed));
         if before.references() >= REF_LIMIT {
             too_many_references();
+        }
+        if before.wakes() >= WAKE_LIMIT && !before.is_complete() {
+            self.compress();
         }
     }
 
