@@ -10,6 +10,7 @@ mod tests;
 use crate::runtime::{Handle, NoRuntime, Shared};
 use crate::sync::{Arc, local};
 use crate::task::Runnable;
+use crate::unwind;
 use crate::worker::Core;
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroUsize;
@@ -24,8 +25,6 @@ struct Run {
     overrides: Cell<usize>,
     /// Whether a completed task's joiner is being woken.
     joining: Cell<bool>,
-    /// The address of the runtime whose injector this thread is emptying; 0: none.
-    draining: Cell<usize>,
 }
 
 struct Context {
@@ -36,6 +35,8 @@ struct Context {
     guards: Cell<u64>,
     /// Whether a root future or a worker's loop is on this thread's stack.
     driving: Cell<bool>,
+    /// The tasks that wait to be cancelled while another one is; see [`cancel_in_turn`].
+    refused: RefCell<Option<Vec<(Handle, Runnable)>>>,
 }
 
 local! {
@@ -44,13 +45,13 @@ local! {
         woke_itself: Cell::new(false),
         overrides: Cell::new(0),
         joining: Cell::new(false),
-        draining: Cell::new(0),
     };
     static CONTEXT: Context = Context {
         core: RefCell::new(None),
         entered: RefCell::new(Vec::new()),
         guards: Cell::new(0),
         driving: Cell::new(false),
+        refused: RefCell::new(None),
     };
 }
 
@@ -103,28 +104,39 @@ pub(crate) fn wakes_itself(address: NonZeroUsize) -> bool {
 /// Runs `wake`, which wakes the joiner of a task that just completed.
 #[inline]
 pub(crate) fn while_joining(wake: impl FnOnce()) {
-    RUN.with(|run| run.joining.set(true));
+    let outer = RUN.with(|run| run.joining.replace(true));
     wake();
-    RUN.with(|run| run.joining.set(false));
+    RUN.with(|run| run.joining.set(outer));
 }
 
-/// The time in which this thread empties the injector of a runtime that is gone.
-pub(crate) struct Draining {
-    outer: usize,
-}
-
-impl Draining {
-    /// Begins it for the runtime at `shared`; `None`: the thread does so already.
-    pub(crate) fn begin(shared: usize) -> Option<Self> {
-        let outer = RUN.with(|run| run.draining.replace(shared));
-        (outer != shared).then(|| Self { outer })
+/// Cancels a task of a runtime that shuts down or is gone.
+///
+/// The destructor of its future may spawn on such a runtime again. What is spawned so waits until
+/// the destructor is done: then a chain of such destructors needs no more stack than one of them,
+/// however many runtimes it goes through.
+#[cold]
+pub(crate) fn cancel_in_turn(handle: &Handle, task: Runnable) {
+    let mut next = Some((handle.clone(), task));
+    // A thread whose thread-locals are gone has to do without the list.
+    let nested = CONTEXT.try_with(|context| match &mut *context.refused.borrow_mut() {
+        Some(refused) => {
+            refused.extend(next.take());
+            true
+        }
+        none => {
+            *none = Some(Vec::new());
+            false
+        }
+    });
+    if nested.unwrap_or(false) {
+        return;
     }
-}
-
-impl Drop for Draining {
-    fn drop(&mut self) {
-        RUN.with(|run| run.draining.set(self.outer));
+    while let Some((handle, task)) = next {
+        handle.cancel(task);
+        let pop = |context: &Context| context.refused.borrow_mut().as_mut().and_then(Vec::pop);
+        next = CONTEXT.try_with(pop).ok().flatten();
     }
+    let _ = CONTEXT.try_with(|context| context.refused.borrow_mut().take());
 }
 
 /// Gives a woken task to this thread's core, if the thread works for the runtime at `shared`.
@@ -153,7 +165,7 @@ pub(crate) fn push_spawned(shared: &Arc<Shared>, task: Runnable) -> Option<Runna
     let mut task = Some(task);
     let _ = CONTEXT.try_with(|context| {
         let Ok(mut core) = context.core.try_borrow_mut() else { return };
-        if let Some(core) = core.as_mut().filter(|core| Arc::ptr_eq(&core.shared, shared))
+        if let Some(core) = core.as_mut().filter(|core| Arc::ptr_eq(core.handle.shared(), shared))
             && let Some(task) = task.take()
         {
             core.push_spawned(task);
@@ -164,7 +176,7 @@ pub(crate) fn push_spawned(shared: &Arc<Shared>, task: Runnable) -> Option<Runna
 
 /// Whether this thread works for the runtime.
 pub(crate) fn works_for(shared: &Arc<Shared>) -> bool {
-    with_core(|core| Arc::ptr_eq(&core.shared, shared)).unwrap_or(false)
+    with_core(|core| Arc::ptr_eq(core.handle.shared(), shared)).unwrap_or(false)
 }
 
 /// Spawns through this thread's core; gives the future back if there is none.
@@ -195,7 +207,10 @@ pub(crate) fn with_core<R>(f: impl FnOnce(&mut Core) -> R) -> Option<R> {
 /// Gives this thread a core; it must have none.
 pub(crate) fn put_core(core: Box<Core>) {
     let before = CONTEXT.with(|context| context.core.borrow_mut().replace(core));
-    debug_assert!(before.is_none(), "a thread with two cores");
+    if before.is_some() {
+        // To drop it would be to lose its tasks.
+        unwind::abort("a thread with two workers' cores");
+    }
 }
 
 /// Takes this thread's core away.
@@ -211,7 +226,7 @@ fn has_overrides() -> bool {
 
 /// The runtime that `spawn` would use on this thread.
 pub(crate) fn current() -> Result<Handle, NoRuntime> {
-    let own = || with_core(|core| Handle::new(core.shared.clone()));
+    let own = || with_core(|core| core.handle.clone());
     if !has_overrides()
         && let Some(handle) = own()
     {
@@ -256,13 +271,17 @@ impl Drop for Entered {
         });
         let on_top = CONTEXT.try_with(|context| {
             let mut entered = context.entered.borrow_mut();
-            let place = entered.iter().position(|(number, _)| *number == self.number);
-            let on_top = place.is_none_or(|place| place + 1 == entered.len());
-            let left = place.map(|place| entered.remove(place));
+            let Some(place) = entered.iter().position(|(number, _)| *number == self.number) else {
+                return true;
+            };
+            let on_top = place + 1 == entered.len();
+            // What is still on top of the runtime's own entry are guards that the root forgot.
+            let end = if self.restored.is_some() { entered.len() } else { place + 1 };
+            let left: Vec<_> = entered.drain(place..end).collect();
             // Outside of the borrow: this may be the last handle of a runtime.
             drop(entered);
             drop(left);
-            on_top
+            on_top || self.restored.is_some()
         });
         if on_top.is_ok_and(|on_top| !on_top) && !std::thread::panicking() {
             panic!("`EnterGuard`s dropped out of order: drop the one made last first");

@@ -6,7 +6,7 @@ mod models;
 mod tests;
 
 use crate::park::Parker;
-use crate::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use crate::sync::{Arc, Mutant, Mutex, mutated};
 use crossbeam_utils::CachePadded;
 use std::fmt;
@@ -62,11 +62,27 @@ pub(crate) struct Seat<C> {
     pub(crate) parker: Parker,
     /// The core of a worker that was notified; written only under the lock of `Idle::asleep`.
     mail: Mutex<Option<C>>,
+    /// Whether the place's own thread is at work; written only under that lock.
+    begun: AtomicBool,
 }
 
 impl<C> Seat<C> {
+    /// The place of a thread that is at work.
     pub(crate) fn new(index: usize, lendable: bool) -> Arc<Self> {
-        Arc::new(Self { index, lendable, parker: Parker::new(), mail: Mutex::new(None) })
+        Arc::new(Self {
+            index,
+            lendable,
+            parker: Parker::new(),
+            mail: Mutex::new(None),
+            begun: AtomicBool::new(true),
+        })
+    }
+
+    /// The place of a thread that is to begin; see [`Idle::begin`].
+    pub(crate) fn starting(index: usize) -> Arc<Self> {
+        let seat = Self::new(index, true);
+        seat.begun.store(false, Ordering::Relaxed);
+        seat
     }
 
     pub(crate) fn is_lendable(&self) -> bool {
@@ -84,11 +100,25 @@ pub(crate) enum Woken<C> {
     Lent,
 }
 
+/// The workers that have announced themselves and do not work.
+struct Asleep<C> {
+    /// The parked ones with their cores, the last one parked on top. As many as the word counts.
+    parked: Vec<(Arc<Seat<C>>, C)>,
+    /// Those whose threads have not begun to work: they cannot be notified. Their cores may be lent.
+    starting: Vec<(Arc<Seat<C>>, C)>,
+}
+
+impl<C> Asleep<C> {
+    fn take(list: &mut Vec<(Arc<Seat<C>>, C)>, seat: &Arc<Seat<C>>) -> Option<C> {
+        let place = list.iter().position(|(other, _)| Arc::ptr_eq(other, seat))?;
+        Some(list.remove(place).1)
+    }
+}
+
 /// Who searches and who sleeps.
 pub(crate) struct Idle<C> {
     word: CachePadded<AtomicU64>,
-    /// The parked workers with their cores, the last one parked on top.
-    asleep: Mutex<Vec<(Arc<Seat<C>>, C)>>,
+    asleep: Mutex<Asleep<C>>,
     /// The parker of the searcher that naps.
     napper: Mutex<Option<Arc<Seat<C>>>>,
     workers: usize,
@@ -99,7 +129,10 @@ impl<C> Idle<C> {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
             word: CachePadded::new(AtomicU64::new(0)),
-            asleep: Mutex::new(Vec::with_capacity(workers)),
+            asleep: Mutex::new(Asleep {
+                parked: Vec::with_capacity(workers),
+                starting: Vec::new(),
+            }),
             napper: Mutex::new(None),
             workers,
         }
@@ -151,7 +184,7 @@ impl<C> Idle<C> {
             if !self.counts().wants_a_searcher() {
                 return false;
             }
-            let Some((seat, core)) = asleep.pop() else { return false };
+            let Some((seat, core)) = asleep.parked.pop() else { return false };
             // Ordering: AcqRel keeps the word's changes in one release sequence; what they order
             // is ordered by the fences.
             self.word.fetch_add(SEARCHING_ONE.wrapping_sub(PARKED_ONE), Ordering::AcqRel);
@@ -222,17 +255,16 @@ impl<C> Idle<C> {
     ) {
         {
             let mut asleep = self.asleep.lock();
-            asleep.push((seat.clone(), core));
-            let searching = if searching { SEARCHING_ONE } else { 0 };
-            self.word.fetch_add(PARKED_ONE - searching, Ordering::AcqRel);
+            if seat.begun.load(Ordering::Relaxed) {
+                asleep.parked.push((seat.clone(), core));
+                let searching = if searching { SEARCHING_ONE } else { 0 };
+                self.word.fetch_add(PARKED_ONE - searching, Ordering::AcqRel);
+            } else {
+                debug_assert!(!searching, "a worker that searches before it begins");
+                asleep.starting.push((seat.clone(), core));
+            }
         }
-        // Ordering: pairs with the fence in `notify_local`.
-        fence(Ordering::SeqCst);
-        if !mutated(Mutant::NoRescan) && work_visible() {
-            // A push may have relied on this worker. It acts as the pusher: it wakes somebody, most
-            // likely itself.
-            self.wake_one();
-        }
+        self.look_again(work_visible);
     }
 
     /// Finds out why the parker returned.
@@ -241,22 +273,50 @@ impl<C> Idle<C> {
         if let Some(core) = seat.mail.lock().take() {
             return Woken::Notified(core);
         }
-        match asleep.iter().position(|(other, _)| Arc::ptr_eq(other, seat)) {
+        match Asleep::take(&mut asleep.parked, seat) {
             None => Woken::Lent,
-            Some(place) => {
+            Some(core) => {
                 self.word.fetch_sub(PARKED_ONE, Ordering::AcqRel);
-                Woken::Otherwise(asleep.remove(place).1)
+                Woken::Otherwise(core)
             }
         }
     }
 
-    /// Takes the core of a worker that is parked, for a thread that calls `block_on`.
+    /// Takes the core of a worker that is parked, or whose thread has not begun, for a thread that
+    /// calls `block_on`.
     pub(crate) fn borrow_core(&self) -> Option<(Arc<Seat<C>>, C)> {
         let mut asleep = self.asleep.lock();
+        if let Some(starting) = asleep.starting.pop() {
+            return Some(starting);
+        }
         // The one that sleeps longest: the others are warmer.
-        let place = asleep.iter().position(|(seat, _)| seat.lendable)?;
+        let place = asleep.parked.iter().position(|(seat, _)| seat.lendable)?;
         self.word.fetch_sub(PARKED_ONE, Ordering::AcqRel);
-        Some(asleep.remove(place))
+        Some(asleep.parked.remove(place))
+    }
+
+    /// **S1–S3** for a thread that begins to work: from now on its worker can be notified.
+    pub(crate) fn begin(&self, seat: &Arc<Seat<C>>, work_visible: impl FnOnce() -> bool) {
+        {
+            let mut asleep = self.asleep.lock();
+            seat.begun.store(true, Ordering::Relaxed);
+            // It is not there if it is lent, or if its giver comes only after this.
+            let Some(core) = Asleep::take(&mut asleep.starting, seat) else { return };
+            asleep.parked.push((seat.clone(), core));
+            self.word.fetch_add(PARKED_ONE, Ordering::AcqRel);
+        }
+        self.look_again(work_visible);
+    }
+
+    /// **S2, S3**.
+    fn look_again(&self, work_visible: impl FnOnce() -> bool) {
+        // Ordering: pairs with the fence in `notify_local`.
+        fence(Ordering::SeqCst);
+        if !mutated(Mutant::NoRescan) && work_visible() {
+            // A push may have relied on this worker. It acts as the pusher: it wakes somebody, most
+            // likely itself.
+            self.wake_one();
+        }
     }
 
     /// A searcher sleeps for a moment. It goes on counting as searching, so nobody is woken in its
@@ -309,7 +369,8 @@ impl<C> Idle<C> {
     /// Unparks every worker that is parked or naps, without counting it as notified.
     pub(crate) fn unpark_all(&self) {
         self.end_nap();
-        let seats: Vec<_> = self.asleep.lock().iter().map(|(seat, _)| seat.clone()).collect();
+        let seats: Vec<_> =
+            self.asleep.lock().parked.iter().map(|(seat, _)| seat.clone()).collect();
         for seat in seats {
             seat.parker.unpark();
         }

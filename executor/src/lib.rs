@@ -80,6 +80,7 @@ mod stats;
 mod sync;
 mod task;
 mod tempo;
+mod unwind;
 mod worker;
 
 pub use runtime::{Builder, EnterGuard, Handle, NoRuntime, Runtime, ShutdownReport, run};

@@ -18,11 +18,14 @@ mod tests;
 
 use crate::sync::deque::{Injector, Steal, Stealer, Worker};
 use crate::task::Runnable;
+use crate::unwind;
 
 /// Every how many picks a worker looks at the far ends of its queues and at the injector.
 ///
 /// A task that is runnable on a worker waits at most `3 * FAIRNESS_INTERVAL * (n + 1)` polls of
-/// that worker, where `n` is the number of tasks that were ahead of it in its queue.
+/// that worker, where `n` is the number of tasks that were ahead of it in its queue. A task from
+/// outside may wait so twice: with what was ahead of it in the injector, and then, since a worker
+/// takes several at a time, with what that worker had been woken for.
 pub(crate) const FAIRNESS_INTERVAL: u32 = 31;
 
 /// How many tasks a thief takes at most at a time.
@@ -51,13 +54,13 @@ impl LocalQueue {
     /// Puts a task on top: it is the next to run.
     #[inline]
     pub(crate) fn push_spawned(&self, task: Runnable) {
-        self.spawned.push(task);
+        unwind::never(|| self.spawned.push(task));
     }
 
     /// Puts a task behind the others.
     #[inline]
     pub(crate) fn push_woken(&self, task: Runnable) {
-        self.woken.push(task);
+        unwind::never(|| self.woken.push(task));
     }
 
     /// The next task to run.

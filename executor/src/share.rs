@@ -1,9 +1,9 @@
 //! When a searching worker takes the work of another, and when it lets be.
 //!
 //! Taking a task moves three or four cache lines to another core, and its output back: several
-//! hundred nanoseconds. That pays for a task that computes for a microsecond or that is the root of a tree; it
-//! makes a flood of twenty-nanosecond tasks slower than one worker alone would be. Nobody says
-//! beforehand which it is, so the thief measures:
+//! hundred nanoseconds. That pays for a task that computes for a microsecond or that is the root
+//! of a tree; it makes a flood of twenty-nanosecond tasks slower than one worker alone would be.
+//! Nobody says beforehand which it is, so the thief measures:
 //!
 //! * **How long its last loot kept it busy**, per task. As long as that is more than
 //!   [`WORTH_STEALING`], it goes on stealing as soon as it runs dry. Otherwise it *backs off* and
@@ -18,6 +18,10 @@
 //! That bounds how long a runnable task waits behind a worker that is inside a long poll while
 //! another one idles: one nap and one watch, about a tenth of a millisecond with the timer slack of
 //! the system. A worker that was parked is notified at the push and needs the watch only.
+//!
+//! With more than two workers the bound is one of each hand-over: one searcher at a time is woken,
+//! and wakes the next one as it leaves the search. So the k-th of several tasks behind a stuck
+//! worker may wait for k such moments before all the others are at work.
 
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
@@ -167,8 +171,8 @@ impl Share {
             return Look::Empty;
         }
         let stuck = now.duration_since(unmoved_since) >= STUCK;
-        let calm = self.calm_until.is_some_and(|time| now < time) && !stuck;
-        let slow = !calm && cost.is_some_and(|cost| cost >= WORTH_STEALING);
+        let calm = self.calm_until.is_some_and(|time| now < time);
+        let slow = stuck || !calm && cost.is_some_and(|cost| cost >= WORTH_STEALING);
         let tries = self.next_try.is_some_and(|time| now >= time);
         // A victim that works fast runs its only task before a thief has moved it.
         if slow || !retired && queued > 1 && (self.pays || tries) {

@@ -10,8 +10,10 @@ use std::task::{Context, Poll};
 
 /// Spawns a task on the current runtime.
 ///
-/// The task is queued on top of the calling worker's queue, so it runs after the current poll at
-/// the latest, unless another worker takes it before. Dropping the handle detaches the task.
+/// The task is queued on top of the calling worker's queue: of the tasks that one poll spawns, the
+/// last one runs first, right after that poll, unless another worker takes it before. Every 31st
+/// pick of a worker goes to a task that has waited long instead. Dropping the handle detaches the
+/// task.
 ///
 /// # Panics
 ///

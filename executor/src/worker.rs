@@ -8,7 +8,7 @@ use crate::idle::{Seat, Woken};
 use crate::queue::{FAIRNESS_INTERVAL, LocalQueue, Stealers};
 use crate::registry::Registry;
 use crate::rng::Rng;
-use crate::runtime::{Backref, Shared};
+use crate::runtime::{Backref, Handle, Shared};
 use crate::share::{Look, NAP, Share};
 use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
@@ -30,7 +30,7 @@ pub(crate) struct Worker {
 
 /// What only the thread that works in a worker's place has.
 pub(crate) struct Core {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) handle: Handle,
     pub(crate) index: usize,
     queue: LocalQueue,
     searching: bool,
@@ -42,10 +42,10 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(shared: Arc<Shared>, index: usize, queue: LocalQueue) -> Box<Self> {
-        let share = Share::new(shared.workers.len());
+    pub(crate) fn new(handle: Handle, index: usize, queue: LocalQueue) -> Box<Self> {
+        let share = Share::new(handle.shared().workers.len());
         Box::new(Self {
-            shared,
+            handle,
             index,
             queue,
             searching: false,
@@ -59,7 +59,7 @@ impl Core {
     /// Whether this is a core of the runtime whose shared part is at `address`.
     #[inline]
     pub(crate) fn works_for(&self, address: usize) -> bool {
-        Arc::as_ptr(&self.shared).addr() == address
+        Arc::as_ptr(self.handle.shared()).addr() == address
     }
 
     /// Spawns a task: it is the next to run here, unless somebody takes it.
@@ -69,7 +69,7 @@ impl Core {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (task, handle) = task::new(future, Backref::new(&self.shared));
+        let (task, handle) = task::new(future, Backref::new(self.handle.shared()));
         self.push_spawned(task);
         handle
     }
@@ -91,8 +91,8 @@ impl Core {
     #[inline]
     fn notify(&self) {
         // With one worker there is nobody to tell.
-        if self.shared.workers.len() > 1 {
-            self.shared.idle.notify_local();
+        if self.handle.shared().workers.len() > 1 {
+            self.handle.shared().idle.notify_local();
         }
     }
 
@@ -101,8 +101,8 @@ impl Core {
         if self.queue.picks().is_multiple_of(TEMPO_INTERVAL) && NAPS {
             self.keep_tempo();
         }
-        let own = &self.shared.workers[self.index].stealers;
-        let task = self.queue.pick(own, &self.shared.injector);
+        let own = &self.handle.shared().workers[self.index].stealers;
+        let task = self.queue.pick(own, &self.handle.shared().injector);
         if self.queue.picks().is_multiple_of(FAIRNESS_INTERVAL) {
             self.notify_of_batch();
         }
@@ -113,7 +113,7 @@ impl Core {
     /// into this worker's queue: a worker that does not search has to act as its pusher.
     #[cold]
     fn notify_of_batch(&self) {
-        if !self.searching && !self.shared.workers[self.index].stealers.is_empty() {
+        if !self.searching && !self.handle.shared().workers[self.index].stealers.is_empty() {
             self.notify();
         }
     }
@@ -121,7 +121,7 @@ impl Core {
     /// Looks whether this worker is of use beside the others; if not, gives its tasks away.
     #[cold]
     fn keep_tempo(&mut self) {
-        let shared = &self.shared;
+        let shared = self.handle.shared();
         if shared.workers.len() == 1 {
             return;
         }
@@ -136,7 +136,7 @@ impl Core {
                 if forget_solo {
                     shared.solo_cost.store(0, Relaxed);
                 }
-                while let Some(task) = self.queue.drain() {
+                while let Some(task) = self.drain() {
                     shared.injector.push(task);
                 }
                 shared.idle.notify_remote();
@@ -144,7 +144,7 @@ impl Core {
         }
     }
 
-    /// Any task of its own queues, to be cancelled.
+    /// Any task of its own queues.
     pub(crate) fn drain(&self) -> Option<Runnable> {
         self.queue.drain()
     }
@@ -154,7 +154,7 @@ impl Core {
     pub(crate) fn stop_searching(&mut self) {
         if self.searching {
             self.searching = false;
-            self.shared.idle.stop_searching(|| self.shared.work_visible());
+            self.handle.shared().idle.stop_searching(|| self.handle.shared().work_visible());
         }
     }
 
@@ -162,15 +162,16 @@ impl Core {
     fn search(&mut self) -> Search {
         let now = Instant::now();
         self.tempo.pause();
-        if self.shared.idle.at_work() <= 1 {
+        if self.handle.shared().idle.at_work() <= 1 {
             self.tempo.come_back();
         }
         let retired = self.tempo.is_retired(now);
-        if !retired && let Some(task) = self.queue.take_injected(&self.shared.injector) {
+        if !retired && let Some(task) = self.queue.take_injected(&self.handle.shared().injector) {
             self.notify_of_batch();
             return Search::Found(task);
         }
-        if self.shared.workers.len() == 1 || !(self.searching || self.shared.idle.start_searching())
+        if self.handle.shared().workers.len() == 1
+            || !(self.searching || self.handle.shared().idle.start_searching())
         {
             return Search::Nothing { left_work: false };
         }
@@ -181,9 +182,11 @@ impl Core {
             Err(left_work) => left_work,
         };
         if retired {
-            return Search::Nothing { left_work: left_work || !self.shared.injector.is_empty() };
+            return Search::Nothing {
+                left_work: left_work || !self.handle.shared().injector.is_empty(),
+            };
         }
-        match self.queue.take_injected(&self.shared.injector) {
+        match self.queue.take_injected(&self.handle.shared().injector) {
             Some(task) => Search::Found(task),
             None => Search::Nothing { left_work },
         }
@@ -194,11 +197,11 @@ impl Core {
     /// A retired worker takes only what is behind a poll that takes long, also from the injector.
     fn search_others(&mut self, now: Instant, retired: bool) -> Result<Runnable, bool> {
         let mut left_work = false;
-        let others = self.shared.workers.len();
+        let others = self.handle.shared().workers.len();
         let first = self.rng.below(others);
-        let injected = if retired { self.shared.injector.len() } else { 0 };
+        let injected = if retired { self.handle.shared().injector.len() } else { 0 };
         for victim in (first..others).chain(0..first).filter(|&victim| victim != self.index) {
-            let worker = &self.shared.workers[victim];
+            let worker = &self.handle.shared().workers[victim];
             let queued = worker.stealers.len() + injected;
             let look = match (NAPS, queued) {
                 (true, _) => self.share.look(victim, queued, worker.stats.polls(), now, retired),
@@ -210,7 +213,8 @@ impl Core {
                 Look::LeaveBe => left_work = true,
                 Look::Steal => {
                     let stolen = self.queue.steal_from(&worker.stealers);
-                    let task = stolen.or_else(|| self.queue.take_injected(&self.shared.injector));
+                    let task =
+                        stolen.or_else(|| self.queue.take_injected(&self.handle.shared().injector));
                     if let Some(task) = task {
                         self.note_theft(now);
                         return Ok(task);
@@ -222,7 +226,7 @@ impl Core {
     }
 
     fn note_theft(&mut self, now: Instant) {
-        let own = &self.shared.workers[self.index];
+        let own = &self.handle.shared().workers[self.index];
         let taken = 1 + own.stealers.len();
         bump(&own.stats.steals, 1);
         bump(&own.stats.stolen, taken as u64);
@@ -238,22 +242,22 @@ enum Search {
 
 /// The registry's side of the tasks that one worker runs.
 pub(crate) struct WorkerKeeper<'a> {
-    pub(crate) shared: &'a Shared,
+    pub(crate) handle: &'a Handle,
     pub(crate) index: usize,
 }
 
 impl Keeper for WorkerKeeper<'_> {
     fn keep(&self, task: Kept) -> Slot {
-        let index = self.shared.workers[self.index].registry.keep(task);
+        let index = self.handle.shared().workers[self.index].registry.keep(task);
         Slot { worker: self.index as u32, index }
     }
 
     fn forget(&self, slot: Slot) {
-        self.shared.workers[slot.worker as usize].registry.forget(slot.index);
+        self.handle.shared().workers[slot.worker as usize].registry.forget(slot.index);
     }
 
     fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
-        Some(self.shared.panics.clone())
+        Some(self.handle.panics().clone())
     }
 }
 
@@ -291,12 +295,9 @@ pub(crate) enum Stop {
 /// Works in the place of the core that this thread has, until something stops it.
 ///
 /// Afterwards the thread still has the core, except after [`Stop::Lent`].
-pub(crate) fn drive(
-    shared: &Arc<Shared>,
-    seat: &Arc<Seat<Box<Core>>>,
-    root: &mut impl Root,
-) -> Stop {
-    let keeper = WorkerKeeper { shared, index: seat.index };
+pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut impl Root) -> Stop {
+    let shared = handle.shared();
+    let keeper = WorkerKeeper { handle, index: seat.index };
     let stats = &shared.workers[seat.index].stats;
     loop {
         if shared.is_closed() {
@@ -328,9 +329,10 @@ pub(crate) fn drive(
 /// Polls a task once.
 #[inline]
 fn run(task: Runnable, keeper: &WorkerKeeper<'_>, stats: &Stats) {
-    if keeper.shared.is_closed() {
+    let shared = keeper.handle.shared();
+    if shared.is_closed() {
         // Seen only now: nothing is polled any more, and this task is in no queue.
-        return keeper.shared.cancel(task);
+        return keeper.handle.cancel(task);
     }
     bump(&stats.polls, 1);
     match task.run(keeper) {
@@ -339,8 +341,8 @@ fn run(task: Runnable, keeper: &WorkerKeeper<'_>, stats: &Stats) {
             context::with_core(|core| core.push_woken(task));
         }
         Ran::Complete => {
-            if keeper.shared.is_closed() {
-                keeper.shared.note_finished();
+            if shared.is_closed() {
+                shared.note_finished();
             }
         }
     }

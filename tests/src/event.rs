@@ -168,3 +168,12 @@ pub async fn keep_for_ever<T>(kept: T) {
     pending::<()>().await;
     drop(kept);
 }
+
+/// Spawns until a spawn is refused, since the runtime shuts down; gives the number of spawns.
+///
+/// # Panics
+///
+/// Never in practice: after 2⁶⁴ spawns.
+pub fn wait_until_closed(handle: &Handle) -> u64 {
+    (1..).find(|_| handle.spawn(async {}).is_finished()).expect("an end")
+}

@@ -2,7 +2,7 @@
 
 use filch::{Builder, Runtime};
 use filch_tests::child::{in_child, in_small_child};
-use filch_tests::{Blocker, Counter, LONG, caught, panic_text, process, runtime, within};
+use filch_tests::{Blocker, Counter, Event, LONG, caught, panic_text, process, runtime, within};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
@@ -234,5 +234,50 @@ fn a_builder_may_build_several_runtimes() {
         assert_eq!(one.block_on(async { task.await.unwrap() }), 1);
         drop(one);
         assert_eq!(two.block_on(two.spawn(async { 2 })).unwrap(), 2);
+    });
+}
+
+/// A worker that is still in its hook was notified of new tasks, which then waited for the hook.
+#[test]
+fn a_worker_in_a_slow_start_hook_keeps_no_task_waiting() {
+    within(LONG, || {
+        let (entered, release) = (Event::new(), Event::new());
+        let (inside, go_on) = (entered.clone(), release.clone());
+        let mut builder = Runtime::builder();
+        builder.worker_threads(2).on_thread_start(move || {
+            if std::thread::current().name() == Some("filch-1") {
+                inside.set();
+                go_on.wait();
+            }
+        });
+        let runtime = builder.build().unwrap();
+        entered.wait();
+        for number in 0..200 {
+            let task = runtime.spawn(async move { number });
+            assert_eq!(futures_lite::future::block_on(task).unwrap(), number);
+        }
+        // One thread more may work in its place.
+        let held = Blocker::new(runtime.handle());
+        assert_eq!(runtime.block_on(async { filch::spawn(async { 1 }).await.unwrap() }), 1);
+        drop(held);
+        release.set();
+        let both = [Blocker::new(runtime.handle()), Blocker::new(runtime.handle())];
+        drop(both);
+    });
+}
+
+#[test]
+fn a_runtime_that_ends_before_its_threads_begin_ends() {
+    within(LONG, || {
+        let release = Event::new();
+        let go_on = release.clone();
+        let mut builder = Runtime::builder();
+        let runtime =
+            builder.worker_threads(2).on_thread_start(move || go_on.wait()).build().unwrap();
+        let task = runtime.spawn(async {});
+        let report = runtime.shutdown_timeout(std::time::Duration::ZERO);
+        assert_eq!(report.still_running, 2);
+        release.set();
+        assert!(futures_lite::future::block_on(task).unwrap_err().is_cancelled());
     });
 }

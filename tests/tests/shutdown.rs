@@ -4,6 +4,7 @@
 use filch::{Handle, JoinHandle, Runtime};
 use filch_tests::child::in_child;
 use filch_tests::event::keep_for_ever;
+use filch_tests::event::wait_until_closed;
 use filch_tests::probe::{Counts, Ending, Output, Probe, Script};
 use filch_tests::{Blocker, Counter, Event, LONG, process, within};
 use futures_lite::future::block_on;
@@ -26,12 +27,6 @@ fn idle(handle: &Handle) -> (JoinHandle<Output>, Arc<Counts>) {
 
 fn assert_cancelled<T>(task: JoinHandle<T>) {
     assert!(block_on(task).err().expect("no output").is_cancelled());
-}
-
-/// Waits until a runtime whose workers are all inside polls has begun to shut down: only then is a
-/// spawned task over at once. Gives the number of tasks spawned.
-fn wait_until_closed(handle: &Handle) -> u64 {
-    (1..).find(|_| handle.spawn(async {}).is_finished()).expect("an end")
 }
 
 /// Counts its drop.

@@ -1,8 +1,9 @@
 //! Shutdown from strange places, and shutdown while other threads use the runtime.
 
 use filch::{Handle, JoinHandle, Runtime};
+use filch_tests::event::wait_until_closed;
 use filch_tests::probe::{Counts, Ending, Output, Probe, Script};
-use filch_tests::{Counter, Event, LONG, within};
+use filch_tests::{Blocker, Counter, Event, LONG, within};
 use futures_lite::future::block_on;
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -318,4 +319,96 @@ fn no_task_is_polled_after_the_drop_returned() {
             over.store(true, Ordering::Relaxed);
         }
     });
+}
+
+/// Neither its own nor any other future may be dropped inside a `wake` or an `abort`.
+#[test]
+fn a_wake_and_an_abort_during_the_shutdown_drop_nothing() {
+    for abort in [false, true] {
+        within(LONG, || {
+            let runtime = runtime(1);
+            let handle = runtime.handle().clone();
+            let (task, counts) = idle(&handle);
+            let others: Vec<_> = (0..3).map(|_| idle(&handle)).collect();
+            let blocker = Blocker::new(&handle);
+            for (_, counts) in &others {
+                counts.wake();
+            }
+            let closer = std::thread::spawn(move || drop(runtime));
+            wait_until_closed(&handle);
+            match abort {
+                true => task.abort(),
+                false => counts.wake(),
+            }
+            let waking = std::thread::current().id();
+            let all = || others.iter().map(|(_, counts)| counts).chain([&counts]);
+            assert!(all().all(|counts| counts.dropped_on() != Some(waking)));
+            assert_eq!(all().map(|counts| counts.future_drops.get()).sum::<u64>(), 0);
+            blocker.release();
+            closer.join().unwrap();
+            assert!(all().all(|counts| counts.future_drops.get() == 1));
+            assert_cancelled(task);
+        });
+    }
+}
+
+/// It has its own future dropped, and not those of others.
+#[test]
+fn a_spawn_during_the_shutdown_drops_only_its_own_future() {
+    within(LONG, || {
+        let runtime = runtime(1);
+        let handle = runtime.handle().clone();
+        let blocker = Blocker::new(&handle);
+        let (early, early_counts) = Probe::new(Script::quiet(Ending::Pending));
+        let early = handle.spawn(early);
+        let closer = std::thread::spawn(move || drop(runtime));
+        wait_until_closed(&handle);
+        let (late, late_counts) = Probe::new(Script::quiet(Ending::Pending));
+        let late = handle.spawn(late);
+        assert!(late.is_finished());
+        assert_eq!(late_counts.dropped_on(), Some(std::thread::current().id()));
+        assert_eq!(early_counts.future_drops.get(), 0);
+        blocker.release();
+        closer.join().unwrap();
+        assert_ne!(early_counts.dropped_on(), Some(std::thread::current().id()));
+        assert_cancelled(early);
+        assert_cancelled(late);
+    });
+}
+
+/// The last reference to the runtime may be a waker's, and the hook is the user's code.
+#[test]
+fn a_wake_never_drops_the_hook_for_unhandled_panics() {
+    struct Hook(Arc<std::sync::Mutex<Option<std::thread::ThreadId>>>);
+    impl Drop for Hook {
+        fn drop(&mut self) {
+            *self.0.lock().unwrap() = Some(std::thread::current().id());
+        }
+    }
+    for _ in 0..300 {
+        within(LONG, || {
+            let place = Arc::default();
+            let hook = Hook(Arc::clone(&place));
+            let mut builder = Runtime::builder();
+            builder.worker_threads(1).on_unhandled_panic(move |_| {
+                let _ = &hook;
+            });
+            let runtime = builder.build().unwrap();
+            let (task, counts) = idle(runtime.handle());
+            let barrier = Barrier::new(2);
+            std::thread::scope(|scope| {
+                let waker = scope.spawn(|| {
+                    let waker = counts.take_waker();
+                    barrier.wait();
+                    waker.wake();
+                    std::thread::current().id()
+                });
+                barrier.wait();
+                drop(runtime);
+                drop(task);
+                let waker = waker.join().unwrap();
+                assert_ne!(place.lock().unwrap().expect("it is dropped"), waker);
+            });
+        });
+    }
 }

@@ -81,7 +81,7 @@ fn on_a_worker<R>(f: impl FnOnce(&Handle) -> R) -> R {
 }
 
 fn shared() -> Arc<Shared> {
-    with_core(|core| core.shared.clone()).expect("the thread has a core")
+    with_core(|core| core.handle.shared().clone()).expect("the thread has a core")
 }
 
 #[test]
@@ -308,19 +308,51 @@ fn what_a_root_has_entered_is_not_its_tasks_business() {
     });
 }
 
+/// Spawns on the next of some dead runtimes when it is dropped, until there were `left` of it.
+struct Link {
+    runtimes: Arc<Vec<Handle>>,
+    left: usize,
+    deepest: std::sync::Arc<std::sync::Mutex<(usize, usize)>>,
+}
+
+impl Future for Link {
+    type Output = ();
+    fn poll(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        unreachable!("its runtime is dead")
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let count = |change: fn(&mut (usize, usize))| {
+            change(&mut self.deepest.lock().expect("no panic"));
+        };
+        count(|(depth, deepest)| {
+            *depth += 1;
+            *deepest = (*deepest).max(*depth);
+        });
+        if let Some(left) = self.left.checked_sub(1) {
+            let next = &self.runtimes[left % self.runtimes.len()];
+            let (runtimes, deepest) = (self.runtimes.clone(), self.deepest.clone());
+            drop(next.spawn(Self { runtimes, left, deepest }));
+        }
+        count(|(depth, _)| *depth -= 1);
+    }
+}
+
 #[test]
-fn an_injector_is_emptied_by_one_loop_on_a_stack() {
-    let first = Draining::begin(1).expect("nothing is emptied");
-    assert!(Draining::begin(1).is_none());
-    let second = Draining::begin(2).expect("another runtime's");
-    assert!(Draining::begin(2).is_none());
-    drop(second);
-    assert!(Draining::begin(1).is_none(), "the outer loop goes on");
-    std::thread::scope(|scope| {
-        scope.spawn(|| assert!(Draining::begin(1).is_some(), "it is about this thread's stack"));
-    });
-    drop(first);
-    assert!(Draining::begin(1).is_some());
+fn destructors_that_spawn_on_dead_runtimes_do_not_nest() {
+    for runtimes in 1..=3 {
+        let dead = || runtime().handle().clone();
+        let runtimes = Arc::new((0..runtimes).map(|_| dead()).collect::<Vec<_>>());
+        let deepest = std::sync::Arc::default();
+        let last = runtimes[0].clone();
+        let link = Link { runtimes, left: 1_000, deepest: std::sync::Arc::clone(&deepest) };
+        drop(last.spawn(link));
+        let (depth, deepest) = *deepest.lock().expect("no panic");
+        assert_eq!((depth, deepest), (0, 1));
+        assert!(CONTEXT.with(|context| context.refused.borrow().is_none()), "the list is gone");
+    }
 }
 
 #[test]
@@ -342,4 +374,16 @@ fn a_worker_drives_and_a_thread_that_entered_does_not() {
     drop(Driving::begin().expect("it drives nothing"));
     drop(guard);
     runtime.block_on(async { assert!(Driving::begin().is_none()) });
+}
+
+#[test]
+fn a_guard_that_a_root_forgot_ends_with_the_root() {
+    let (runtime, other) = (runtime(), runtime());
+    let output = runtime.block_on(async {
+        std::mem::forget(other.handle().enter());
+        7
+    });
+    assert_eq!(output, 7);
+    assert!(current().is_err(), "nothing is entered any more");
+    assert_eq!(runtime.block_on(async { crate::spawn(async { 8 }).await.unwrap() }), 8);
 }

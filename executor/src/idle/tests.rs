@@ -43,7 +43,7 @@ fn assert_counts(idle: &Idle<Core>, searching: usize, parked: usize) {
     let counts = idle.counts();
     assert_eq!((counts.searching(), counts.parked()), (searching, parked), "{idle:?}");
     assert_eq!(idle.parked(), parked);
-    assert_eq!(idle.asleep.lock().len(), parked, "the count and the list differ");
+    assert_eq!(idle.asleep.lock().parked.len(), parked, "the count and the list differ");
 }
 
 /// Whether a token waits at a seat.
@@ -512,7 +512,8 @@ impl Model {
     fn check(&self) {
         assert_counts(&self.idle, self.searching(), self.order.len());
         let listed = self.idle.asleep.lock();
-        let listed: Vec<_> = listed.iter().map(|(seat, core)| (seat.index, core.0)).collect();
+        let listed: Vec<_> =
+            listed.parked.iter().map(|(seat, core)| (seat.index, core.0)).collect();
         let expected: Vec<_> = self.order.iter().map(|&worker| (worker, worker)).collect();
         assert_eq!(listed, expected);
         for (seat, &doing) in self.seats.iter().zip(&self.doing) {
@@ -533,4 +534,55 @@ fn random_sequences_keep_the_counts_the_list_and_the_mail_consistent() {
             }
         }
     }
+}
+
+#[test]
+fn a_worker_whose_thread_has_not_begun_is_not_notified() {
+    let (idle, seat) = (Idle::new(1), Seat::starting(0));
+    idle.give_back(&seat, Core(0), false, || true);
+    idle.notify_remote();
+    assert_counts(&idle, 0, 0);
+    assert!(!has_token(&seat));
+    idle.begin(&seat, || false);
+    assert_counts(&idle, 0, 1);
+    idle.notify_remote();
+    assert_counts(&idle, 1, 0);
+    assert_eq!(idle.claim(&seat), Woken::Notified(Core(0)));
+}
+
+#[test]
+fn a_thread_that_begins_looks_for_work_that_was_pushed_before() {
+    let (idle, seat) = (Idle::new(1), Seat::starting(0));
+    idle.give_back(&seat, Core(0), false, || false);
+    idle.begin(&seat, || true);
+    assert_counts(&idle, 1, 0);
+    assert_eq!(idle.claim(&seat), Woken::Notified(Core(0)));
+}
+
+#[test]
+fn the_core_of_a_worker_whose_thread_has_not_begun_may_be_lent() {
+    let (idle, seat) = (Idle::new(1), Seat::starting(0));
+    idle.give_back(&seat, Core(0), false, || false);
+    for _ in 0..2 {
+        let (home, core) = idle.borrow_core().expect("it is lent");
+        assert_eq!((home.index, &core), (0, &Core(0)));
+        assert!(idle.borrow_core().is_none(), "it is lent once");
+        idle.give_back(&home, core, false, || false);
+    }
+    let (home, core) = idle.borrow_core().expect("it is lent");
+    idle.begin(&seat, || unreachable!("nothing to announce: its core is lent"));
+    assert_eq!(idle.claim(&seat), Woken::Lent);
+    idle.give_back(&home, core, false, || false);
+    assert_counts(&idle, 0, 1);
+    assert_eq!(idle.claim(&seat), Woken::Otherwise(Core(0)));
+    assert_counts(&idle, 0, 0);
+}
+
+#[test]
+fn a_core_that_is_listed_after_its_thread_began_counts_as_parked() {
+    let (idle, seat) = (Idle::new(1), Seat::starting(0));
+    idle.begin(&seat, || unreachable!("nothing to announce yet"));
+    idle.give_back(&seat, Core(0), false, || true);
+    assert_counts(&idle, 1, 0);
+    assert_eq!(idle.claim(&seat), Woken::Notified(Core(0)));
 }

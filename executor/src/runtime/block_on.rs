@@ -12,8 +12,10 @@ use crate::idle::Seat;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutant, mutated};
+use crate::unwind;
 use crate::worker::{Core, Root, Stop, drive};
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -46,18 +48,22 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
         future: pin!(future),
         waker: Waker::from(waker.clone()),
         signal: waker,
-        output: None,
+        outcome: None,
     };
     if let (Some(home), Some(core)) = (home, core) {
-        let lease = Lease::take(shared, home, core);
-        let stop = drive(shared, &seat, &mut root);
-        debug_assert!(stop != Stop::Lent, "a borrowed core was lent");
-        drop(lease);
+        unwind::never(|| {
+            context::put_core(core);
+            let stop = drive(handle, &seat, &mut root);
+            debug_assert!(stop != Stop::Lent, "a borrowed core was lent");
+            hand_back(shared, &home);
+        });
     }
     // The root is ready, or there was no place for it among the workers, or they are gone.
     loop {
-        if let Some(output) = root.output.take() {
-            return output;
+        match root.outcome.take() {
+            Some(Ok(output)) => return output,
+            Some(Err(payload)) => resume_unwind(payload),
+            None => {}
         }
         if !root.poll_if_woken() {
             seat.parker.park();
@@ -65,34 +71,20 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
     }
 }
 
-/// The time in which this thread works in a worker's place.
-struct Lease<'a> {
-    shared: &'a Arc<Shared>,
-    home: Arc<Seat<Box<Core>>>,
-}
-
-impl<'a> Lease<'a> {
-    fn take(shared: &'a Arc<Shared>, home: Arc<Seat<Box<Core>>>, core: Box<Core>) -> Self {
-        context::put_core(core);
-        Self { shared, home }
+/// Ends this thread's time in a worker's place: the core goes back to where it came from.
+///
+/// There is none any more if the runtime was shut down meanwhile.
+fn hand_back(shared: &Shared, home: &Arc<Seat<Box<Core>>>) {
+    context::with_core(Core::stop_searching);
+    let Some(core) = context::take_core() else { return };
+    if !home.is_lendable() {
+        *shared.spare.lock() = Some((home.clone(), core));
+        return shared.stop_spare_if_closed();
     }
-}
-
-impl Drop for Lease<'_> {
-    /// Also when the root panics.
-    fn drop(&mut self) {
-        let (shared, home) = (self.shared, &self.home);
-        context::with_core(Core::stop_searching);
-        let Some(core) = context::take_core() else { return };
-        if !home.is_lendable() {
-            *shared.spare.lock() = Some((home.clone(), core));
-            return shared.stop_spare_if_closed();
-        }
-        shared.idle.give_back(home, core, false, || shared.work_visible());
-        if shared.is_closed() {
-            // Its thread may have found its core lent when it was told, and sleep again.
-            home.parker.unpark();
-        }
+    shared.idle.give_back(home, core, false, || shared.work_visible());
+    if shared.is_closed() {
+        // Its thread may have found its core lent when it was told, and sleep again.
+        home.parker.unpark();
     }
 }
 
@@ -125,7 +117,8 @@ struct RootFuture<'a, F: Future> {
     future: Pin<&'a mut F>,
     waker: Waker,
     signal: std::sync::Arc<RootWaker>,
-    output: Option<F::Output>,
+    /// What it gave, or what it panicked with.
+    outcome: Option<std::thread::Result<F::Output>>,
 }
 
 impl<F: Future> Root for RootFuture<'_, F> {
@@ -133,10 +126,14 @@ impl<F: Future> Root for RootFuture<'_, F> {
         if !self.signal.woken.swap(false, Ordering::AcqRel) {
             return false;
         }
-        match self.future.as_mut().poll(&mut Context::from_waker(&self.waker)) {
-            Poll::Ready(output) => self.output = Some(output),
-            Poll::Pending => return false,
-        }
+        let mut cx = Context::from_waker(&self.waker);
+        // A panic goes on to the caller, but only once this thread has left the worker's place.
+        let poll = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(&mut cx)));
+        self.outcome = match poll {
+            Ok(Poll::Pending) => return false,
+            Ok(Poll::Ready(output)) => Some(Ok(output)),
+            Err(payload) => Some(Err(payload)),
+        };
         true
     }
 

@@ -10,6 +10,7 @@ use crate::stats::Stats;
 use crate::sync::Arc;
 use crate::sync::thread;
 use crate::task::{PanicHook, PanicReporter, discard_payload};
+use crate::unwind;
 use crate::worker::{Core, NoRoot, Stop, Worker, drive, take_up};
 use crossbeam_utils::CachePadded;
 use std::any::Any;
@@ -122,11 +123,13 @@ impl Builder {
         }
         let (queues, workers): (Vec<_>, Vec<_>) = (0..count).map(|_| new_worker()).unzip();
         let panics = PanicReporter::new(self.on_unhandled_panic.take());
-        let shared = Arc::new(Shared::new(workers.into(), panics));
+        let handle = Handle::new(Arc::new(Shared::new(workers.into())), panics);
+        let shared = handle.shared();
         let mut threads = Vec::with_capacity(count);
         let mut cores = queues.into_iter().enumerate().map(|(index, queue)| {
-            let lendable = !(caller_works && index == 0);
-            (Seat::new(index, lendable), Core::new(shared.clone(), index, queue))
+            let has_thread = !(caller_works && index == 0);
+            let seat = if has_thread { Seat::starting(index) } else { Seat::new(index, false) };
+            (seat, Core::new(handle.clone(), index, queue))
         });
         if caller_works {
             *shared.spare.lock() = cores.next();
@@ -135,7 +138,7 @@ impl Builder {
         for (seat, core) in cores {
             // The core goes first, so that a shutdown counts this worker in.
             let thread = match failed {
-                None => self.start(&shared, &seat, core),
+                None => self.start(&handle, &seat, core),
                 Some(_) => Err((io::Error::other("not tried"), core)),
             };
             match thread {
@@ -146,7 +149,7 @@ impl Builder {
                 }
             }
         }
-        let runtime = Runtime::assemble(Handle::new(shared), threads);
+        let runtime = Runtime::assemble(handle, threads);
         match failed {
             None => Ok(runtime),
             // Dropping the runtime ends what was started.
@@ -176,10 +179,10 @@ impl Builder {
         invalid(format!("{source} is {count}: a runtime needs from 1 to {MAX_WORKERS} workers"))
     }
 
-    /// Starts a worker's thread; it begins parked. Gives the core back if that fails.
+    /// Starts a worker's thread. Gives the core back if that fails.
     fn start(
         &self,
-        shared: &Arc<Shared>,
+        handle: &Handle,
         seat: &Arc<Seat<Box<Core>>>,
         core: Box<Core>,
     ) -> Result<thread::JoinHandle<()>, (io::Error, Box<Core>)> {
@@ -189,15 +192,16 @@ impl Builder {
             thread = thread.stack_size(bytes);
         }
         let (on_start, on_stop) = (self.on_start.clone(), self.on_stop.clone());
-        let own = (shared.clone(), seat.clone());
+        let own = (handle.clone(), seat.clone());
         let started = thread.spawn(move || {
             call(on_start.as_ref());
-            work(&own.0, &own.1);
+            unwind::never(|| work(&own.0, &own.1));
             call(on_stop.as_ref());
         });
         match started {
             Ok(thread) => {
-                shared.idle.give_back(seat, core, false, || false);
+                let shared = handle.shared();
+                shared.idle.give_back(seat, core, false, || shared.work_visible());
                 if shared.is_closed() {
                     seat.parker.unpark();
                 }
@@ -215,19 +219,25 @@ fn new_worker() -> (LocalQueue, CachePadded<Worker>) {
 }
 
 /// A worker's thread.
-fn work(shared: &Arc<Shared>, seat: &Arc<Seat<Box<Core>>>) {
+fn work(handle: &Handle, seat: &Arc<Seat<Box<Core>>>) {
     let _driving = Driving::begin();
-    let _entered = context::enter(Handle::new(shared.clone()), false);
+    let _entered = context::enter(handle.clone(), false);
+    let shared = handle.shared();
     let stats = &shared.workers[seat.index].stats;
+    shared.idle.begin(seat, || shared.work_visible());
+    if shared.is_closed() {
+        // Whoever closed it unparked those who had begun.
+        seat.parker.unpark();
+    }
     loop {
         seat.parker.park();
         if !take_up(shared.idle.claim(seat), stats) {
             continue;
         }
-        match drive(shared, seat, &mut NoRoot) {
+        match drive(handle, seat, &mut NoRoot) {
             Stop::Closed => {
                 let core = context::take_core().expect("a worker that stopped has its core");
-                return shared.stop_worker(core);
+                return handle.stop_worker(core);
             }
             Stop::Lent => {}
             Stop::RootReady => unreachable!("a worker's thread has no root"),

@@ -8,7 +8,7 @@ use crate::context;
 use crate::stats::Metrics;
 use crate::sync::Arc;
 use crate::sync::thread;
-use crate::task::{self, JoinHandle};
+use crate::task::{self, JoinHandle, PanicReporter};
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 /// An executor with its worker threads.
 ///
-/// Dropping it shuts it down: no task is polled any more, all futures are dropped, and the drop
-/// returns when that is done and every worker's thread has ended. That waits for a task that is
-/// inside a poll; [`shutdown_timeout`](Self::shutdown_timeout) bounds the wait. A runtime that is
+/// Dropping it shuts it down: workers stop after the poll that they are in or about to begin, all
+/// futures are dropped, and the drop returns when that is done and every worker's thread has
+/// ended. That waits for a task that is inside a poll; [`shutdown_timeout`](Self::shutdown_timeout) bounds the wait. A runtime that is
 /// dropped by one of its own tasks, which cannot wait for itself, shuts down in the background.
 ///
 /// [`run`](crate::run) makes, uses and drops one in a single call.
@@ -179,16 +179,22 @@ impl fmt::Debug for Runtime {
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
+    /// Apart from `Shared`, so that a waker never drops the user's hook.
+    panics: std::sync::Arc<PanicReporter>,
 }
 
 impl Handle {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(crate) fn new(shared: Arc<Shared>, panics: PanicReporter) -> Self {
+        Self { shared, panics: std::sync::Arc::new(panics) }
     }
 
     #[inline]
-    pub(super) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    pub(crate) fn panics(&self) -> &std::sync::Arc<PanicReporter> {
+        &self.panics
     }
 
     /// The runtime that this thread works for or has entered.
@@ -222,7 +228,9 @@ impl Handle {
     /// Spawns a task; see [`spawn`](crate::spawn()).
     ///
     /// May be called on any thread. On a runtime that shuts down or is gone the future is dropped
-    /// and the handle resolves as cancelled.
+    /// and the handle resolves as cancelled: before this returns, except where it is called in the
+    /// destructor of a future that is dropped for the same reason (then after that destructor), or
+    /// in the moment in which the shutdown begins (then by the shutdown).
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -230,7 +238,7 @@ impl Handle {
     {
         let (task, handle) = task::new(future, Backref::new(&self.shared));
         if let Some(task) = context::push_spawned(&self.shared, task) {
-            self.shared.push_remote(task);
+            self.push_foreign(task);
         }
         handle
     }
@@ -286,7 +294,7 @@ impl Handle {
             injected: shared.injector.len(),
             registered_tasks: shared.registered(),
             parked_workers: shared.idle.parked(),
-            unhandled_panics: shared.panics.unhandled(),
+            unhandled_panics: self.panics.unhandled(),
         }
     }
 }

@@ -59,7 +59,8 @@ crate::model::models! {
         drop(runtime);
         spawner.unwrap().join().unwrap();
         assert_eq!(Arc::strong_count(&alive), 1);
-    } fails with SpawnWithoutRecheck as twin_m11_spawn_without_recheck;
+    } fails with SpawnWithoutRecheck as twin_m11_spawn_without_recheck,
+                 DrainOnce as twin_m11_drain_once;
 
     /// M12. A wake from outside while the runtime shuts down, and after: the task is cancelled or
     /// done, its future is dropped when the shutdown returns, and the wake touches nothing that is
@@ -96,7 +97,8 @@ crate::model::models! {
         let task = runtime.spawn(async { 1 });
         assert_eq!(block_on(task).unwrap(), 1);
         drop(runtime);
-    } fails with NoNotify as twin_m17_no_notify;
+    } fails with NoNotify as twin_m17_no_notify,
+                 NoRescan as twin_m17_no_rescan;
 
     /// M17. Two workers: a task that spawns a task and joins it, beside the root.
     m17_spawn_in_spawn_on_two_workers(Some(2)) {

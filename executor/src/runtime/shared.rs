@@ -8,7 +8,7 @@ use crate::idle::{Idle, Seat};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::deque::Injector;
 use crate::sync::{Arc, Mutex};
-use crate::task::{PanicReporter, Runnable, Schedule};
+use crate::task::{Runnable, Schedule};
 use crate::worker::{Core, Worker};
 use crossbeam_utils::CachePadded;
 
@@ -17,8 +17,11 @@ pub(crate) type SeatedCore = (Arc<Seat<Box<Core>>>, Box<Core>);
 
 /// What all threads of a runtime, and all its handles, refer to.
 ///
-/// Nothing in it is written by a spawn, a wake, a poll or a completion on a worker, except the
-/// worker's own part (its deques, registry and counters).
+/// On a worker, a spawn, a wake, a poll or a completion writes only to that worker's own part (its
+/// deques, registry and counters), and to the rest when the worker changes between work, search
+/// and sleep, or tells another one.
+///
+/// Nothing in it is the user's, so whoever drops the last reference runs none of the user's code.
 pub(crate) struct Shared {
     pub(crate) workers: Box<[CachePadded<Worker>]>,
     pub(crate) injector: CachePadded<Injector<Runnable>>,
@@ -30,11 +33,10 @@ pub(crate) struct Shared {
     pub(crate) solo_cost: CachePadded<std::sync::atomic::AtomicU64>,
     closed: AtomicBool,
     pub(crate) shutdown: Shutdown,
-    pub(crate) panics: std::sync::Arc<PanicReporter>,
 }
 
 impl Shared {
-    pub(crate) fn new(workers: Box<[CachePadded<Worker>]>, panics: PanicReporter) -> Self {
+    pub(crate) fn new(workers: Box<[CachePadded<Worker>]>) -> Self {
         let count = workers.len();
         Self {
             workers,
@@ -44,7 +46,6 @@ impl Shared {
             solo_cost: CachePadded::default(),
             closed: AtomicBool::new(false),
             shutdown: Shutdown::new(count),
-            panics: std::sync::Arc::new(panics),
         }
     }
 
@@ -69,11 +70,6 @@ impl Shared {
     pub(crate) fn push_remote(&self, task: Runnable) {
         self.injector.push(task);
         self.idle.notify_remote();
-        // `notify_remote` has a full barrier after the push, as `close` and the drain that follows
-        // have between them: either this sees the closing, or the drain sees the task.
-        if self.is_closed() && !crate::sync::mutated(crate::sync::Mutant::SpawnWithoutRecheck) {
-            self.drain_injector();
-        }
     }
 
     /// Gives up the core of a worker whose thread could not be started.
@@ -93,7 +89,8 @@ impl Shared {
 /// It may be followed only where the runtime is known to be alive:
 ///
 /// 1. A runtime's shutdown ends only when its registries and queues are empty, and no worker holds
-///    a task. Until then the thread that performs it holds the `Shared`.
+///    a task. Until then the thread that performs it holds the `Shared`. No worker ends otherwise:
+///    its loop does not unwind (see `unwind`).
 /// 2. A task that was just woken from idle is in a registry and not in a queue; it leaves the
 ///    registry only when a run completes it, and the right to run it is with whoever woke it.
 ///
@@ -133,6 +130,7 @@ impl Backref {
         unsafe { Arc::increment_strong_count(shared) };
         // SAFETY: the count that was just added is this `Arc`'s.
         let shared = unsafe { Arc::from_raw(shared) };
+        // No look whether the runtime closed: the last worker waits for what the registry shows.
         shared.push_remote(task);
     }
 }

@@ -1,20 +1,24 @@
 //! The end of a runtime: every future dropped, every thread gone.
 //!
 //! 1. `close` sets the flag and unparks everybody. Workers see it between two polls and stop.
-//! 2. Every worker that stops cancels what it finds: in its own queues, in those of the others, in
-//!    the injector and in the registries. So what one worker that is stuck in a poll leaves behind
-//!    is dropped without it.
-//! 3. The last worker repeats that until there is nothing left. What it may have to wait for is a
-//!    thread that has just woken an idle task and not yet pushed it; the registry shows that
-//!    task, and it is the push away from being found.
-//! 4. A foreign spawn that comes later sees the flag after its push and empties the injector
-//!    itself, so that a handle never waits for a runtime that is gone.
+//! 2. Every worker that stops cancels what it finds: in the queues of all, in the injector and in
+//!    the registries. So what one worker that is stuck in a poll leaves behind is dropped without
+//!    it.
+//! 3. The last worker repeats that until there is nothing left, and says under a lock that it is
+//!    over. What it may have to wait for is a thread that has just woken an idle task and not yet
+//!    pushed it: the registry shows that task, so the waking thread owes the shutdown nothing, and
+//!    drops nothing.
+//! 4. A foreign spawn that sees the flag drops its own future. One that was overtaken by the
+//!    closing between its look and its push looks again: if the shutdown is over, it empties the
+//!    injector itself; if not, the last worker's look comes after its push.
 
-use super::Shared;
-use crate::context;
+use super::handle::Handle;
+use super::shared::Shared;
+use crate::context::{self, Driving};
 use crate::sync::atomic::fence;
 use crate::sync::{Condvar, Mutant, Mutex, mutated, wait_until};
 use crate::task::Runnable;
+use crate::unwind;
 use crate::worker::{Core, WorkerKeeper};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -26,11 +30,13 @@ const BATCH: usize = 256;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Tasks that were being polled when the shutdown began and came to their end by themselves.
+    /// Tasks that came to their end by themselves after the shutdown began: they were being polled
+    /// then, or a worker was about to.
     pub finished: u64,
-    /// Tasks whose futures were dropped by the shutdown.
+    /// Tasks whose futures the runtime dropped because of the shutdown.
     pub cancelled: u64,
-    /// Workers that were still inside a poll when the time was up, each with one task.
+    /// Workers that had not stopped when the time was up: each is inside the poll of a task, or in
+    /// the destructor of a future. 0 if the shutdown is complete.
     pub still_running: usize,
 }
 
@@ -59,6 +65,11 @@ impl Shutdown {
         *self.working.lock() -= 1;
         self.all_stopped.notify_all();
     }
+
+    /// Whether all workers have stopped. What was pushed before a `false` is found by the last.
+    fn is_over(&self) -> bool {
+        *self.working.lock() == 0
+    }
 }
 
 impl Shared {
@@ -78,7 +89,11 @@ impl Shared {
         }
         let spare = self.spare.lock().take();
         if let Some((_, core)) = spare {
-            self.stop_worker(core);
+            // The destructors called here see what they would see on a worker's own thread.
+            let _driving = Driving::begin();
+            let handle = core.handle.clone();
+            let _entered = context::enter(handle.clone(), false);
+            handle.stop_worker(core);
         }
     }
 
@@ -107,40 +122,55 @@ impl Shared {
         self.shutdown.finished.fetch_add(1, Ordering::Relaxed);
     }
 
+    fn steal_injected(&self) -> Option<Runnable> {
+        crate::queue::until_settled(|| self.injector.steal())
+    }
+}
+
+impl Handle {
     /// Stops the worker with this core: cancels what there is and gives up the core.
     ///
-    /// The core is no thread's meanwhile, so what the dropped futures spawn and wake goes through the
-    /// injector, which is emptied here.
+    /// The core is no thread's meanwhile, so what the dropped futures spawn is cancelled at once,
+    /// and what they wake goes through the injector, which is emptied here.
     pub(crate) fn stop_worker(&self, core: Box<Core>) {
-        self.cancel_all(&core);
-        let last = {
-            let mut working = self.shutdown.working.lock();
-            let last = *working == 1;
-            if !last {
-                *working -= 1;
-            }
-            last
-        };
-        if last {
-            while self.cancel_all(&core) || self.registered() > 0 {
-                if mutated(Mutant::DrainOnce) {
-                    break;
+        unwind::never(|| {
+            self.cancel_all();
+            // Its own queues are empty, and only who has the core can push there.
+            drop(core);
+            self.leave();
+        });
+    }
+
+    /// Counts this worker as stopped. The last one goes only when nothing is left.
+    fn leave(&self) {
+        let shared = self.shared();
+        loop {
+            {
+                let mut working = shared.shutdown.working.lock();
+                if *working > 1 {
+                    *working -= 1;
+                    return;
                 }
+                // Ordering: pairs with the fence of `push_remote`. The closing happens before this
+                // fence, so a spawn that did not see it has pushed before the look that follows.
+                fence(Ordering::SeqCst);
+                let nothing_left = shared.injector.is_empty() && shared.registered() == 0;
+                if nothing_left || mutated(Mutant::DrainOnce) {
+                    *working = 0;
+                    shared.shutdown.all_stopped.notify_all();
+                    return;
+                }
+            }
+            if !self.cancel_all() {
                 crate::sync::thread::yield_now();
             }
-        }
-        // Its queues are empty, and only who has the core can push there.
-        drop(core);
-        if last {
-            *self.shutdown.working.lock() = 0;
-            self.shutdown.all_stopped.notify_all();
         }
     }
 
     /// Cancels every task that can be found. True: there was one.
-    fn cancel_all(&self, own: &Core) -> bool {
-        let mut found = self.cancel_queued(own);
-        for worker in &self.workers {
+    fn cancel_all(&self) -> bool {
+        let mut found = self.cancel_queued();
+        for worker in &self.shared().workers {
             let mut next = Some(0);
             while let Some(from) = next {
                 let (tasks, more) = worker.registry.references(from, BATCH);
@@ -153,47 +183,45 @@ impl Shared {
                 }
             }
         }
-        // Dropping futures may have woken and spawned others.
-        self.cancel_queued(own) || found
+        // Dropping futures may have woken others.
+        self.cancel_queued() || found
     }
 
-    fn cancel_queued(&self, own: &Core) -> bool {
-        // Ordering: pairs with the fence of `push_remote`. The flag was seen set, so its setting
-        // happens before this fence, which comes before the look into the injector.
-        fence(Ordering::SeqCst);
+    fn cancel_queued(&self) -> bool {
+        let shared = self.shared();
         let mut found = false;
         loop {
-            let task = own
-                .drain()
-                .or_else(|| self.steal_injected())
-                .or_else(|| self.workers.iter().find_map(|worker| worker.stealers.drain()));
+            let task = shared
+                .steal_injected()
+                .or_else(|| shared.workers.iter().find_map(|worker| worker.stealers.drain()));
             let Some(task) = task else { return found };
             found = true;
             self.cancel(task);
         }
     }
 
-    fn steal_injected(&self) -> Option<Runnable> {
-        crate::queue::until_settled(|| self.injector.steal())
-    }
-
+    /// Cancels a task of this runtime, whose closing is the reason.
     pub(crate) fn cancel(&self, task: Runnable) {
-        self.shutdown.cancelled.fetch_add(1, Ordering::Relaxed);
+        let shared = self.shared();
+        shared.shutdown.cancelled.fetch_add(1, Ordering::Relaxed);
         // Which worker's keeper does not matter: a cancelled task is not kept anew.
-        task.cancel(&WorkerKeeper { shared: self, index: 0 });
+        task.cancel(&WorkerKeeper { handle: self, index: 0 });
     }
 
-    /// Cancels what is in the injector of a runtime that shuts down or is gone.
-    ///
-    /// The destructor of a future that is dropped here may spawn again; what it spawns is found by
-    /// the loop that is already on this thread's stack, however long such a chain is.
-    #[cold]
-    pub(super) fn drain_injector(&self) {
-        let Some(_draining) = context::Draining::begin(std::ptr::from_ref(self).addr()) else {
-            return;
-        };
-        while let Some(task) = self.steal_injected() {
-            self.cancel(task);
+    /// Queues a task that was spawned by a thread that is not a worker of this runtime.
+    pub(super) fn push_foreign(&self, task: Runnable) {
+        let shared = self.shared();
+        if shared.is_closed() {
+            return context::cancel_in_turn(self, task);
+        }
+        shared.push_remote(task);
+        // `push_remote` has a full barrier after the push, as `leave` has one after the closing:
+        // either this sees the closing, or the last worker sees the task.
+        let overtaken = shared.is_closed() && !mutated(Mutant::SpawnWithoutRecheck);
+        if overtaken && shared.shutdown.is_over() {
+            while let Some(task) = shared.steal_injected() {
+                context::cancel_in_turn(self, task);
+            }
         }
     }
 }

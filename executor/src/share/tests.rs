@@ -214,6 +214,16 @@ fn worthless_tasks_behind_a_long_poll_are_taken_one_each_nap_and_all_once_it_is_
 }
 
 #[test]
+fn a_stuck_victim_is_emptied_without_a_wait_between_two_steals() {
+    let mut thief = Thief::backed_off();
+    thief.look(5, 7);
+    assert_eq!(thief.wait(STUCK).look(5, 7), Look::Steal);
+    for queued in (1..5).rev() {
+        assert_eq!(thief.look(queued, 7), Look::Steal);
+    }
+}
+
+#[test]
 fn victims_are_watched_one_by_one() {
     let mut thief = Thief::backed_off();
     for round in 0..5 {

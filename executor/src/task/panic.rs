@@ -62,6 +62,14 @@ impl PanicReporter {
     }
 }
 
+impl Drop for PanicReporter {
+    fn drop(&mut self) {
+        if let Err(payload) = discard(self.hook.take()) {
+            discard_payload(payload);
+        }
+    }
+}
+
 /// A task's panic on its way to the handle.
 ///
 /// One thin pointer in the stage, so that the stage of a task that returns `()` is one word.
