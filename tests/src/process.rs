@@ -11,6 +11,15 @@ pub fn threads() -> usize {
     entries("/proc/self/task")
 }
 
+/// Waits until this process has at most so many threads.
+///
+/// One that has been joined is listed until the system has taken it down, a moment later.
+pub fn wait_for_threads(most: usize) {
+    while threads() > most {
+        std::thread::yield_now();
+    }
+}
+
 /// How many files this process has open.
 pub fn open_files() -> usize {
     // Less the one that reads the folder.
