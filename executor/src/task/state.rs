@@ -56,6 +56,9 @@
 //! acquires every earlier wake. A wake whose value the poll did not read remains in the count, and
 //! the task is polled again.
 
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::sync::{Mutant, mutated};
 use std::fmt;

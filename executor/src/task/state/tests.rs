@@ -1,0 +1,3 @@
+//! The state word alone, without a task.
+
+mod transitions;
