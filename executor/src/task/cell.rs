@@ -270,9 +270,14 @@ where
     }
 
     unsafe fn free(task: NonNull<Header>) {
+        // In a model, these accesses are checked against all earlier ones; elsewhere they are
+        // nothing.
         // SAFETY: the caller is the last that may touch the task.
-        // In a model, this access is checked against all earlier ones; elsewhere it is nothing.
         unsafe { Self::stage(task) }.with_mut(|_| ());
+        // SAFETY: as above.
+        let header = unsafe { header(task) };
+        header.slot.with_mut(|_| ());
+        header.join_waker.with_mut(|_| ());
         // SAFETY: the caller has given up the last right; the memory came from a `Box` in
         // `allocate`. The stage and the join slot have no destructor of their own.
         drop(unsafe { Box::from_raw(task.cast::<Self>().as_ptr()) });
