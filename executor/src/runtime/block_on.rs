@@ -11,7 +11,7 @@ use crate::context::{self, Driving};
 use crate::idle::Seat;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutant, mutated};
+use crate::sync::{Mutant, mutated, order};
 use crate::worker::{Core, Root, Stop, drive};
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -89,7 +89,7 @@ impl Drop for Lease<'_> {
             return shared.stop_spare_if_closed();
         }
         shared.idle.give_back(home, core, false, || shared.work_visible());
-        if shared.is_closed() {
+        if shared.is_closed() && !mutated(Mutant::ForgetLentWorker) {
             // Its thread may have found its core lent when it was told, and sleep again.
             home.parker.unpark();
         }
@@ -115,7 +115,8 @@ impl Wake for RootWaker {
         }
         // Ordering: Release pairs with the Acquire of `poll_if_woken`; a swap also when the flag
         // is set already, so that the next poll sees what this waker's caller wrote.
-        if !self.woken.swap(true, Ordering::AcqRel) {
+        let order = order(Ordering::AcqRel, Mutant::UnpublishedRootFlag, Ordering::Acquire);
+        if !self.woken.swap(true, order) {
             self.seat.parker.unpark();
         }
     }
@@ -130,7 +131,8 @@ struct RootFuture<'a, F: Future> {
 
 impl<F: Future> Root for RootFuture<'_, F> {
     fn poll_if_woken(&mut self) -> bool {
-        if !self.signal.woken.swap(false, Ordering::AcqRel) {
+        let order = order(Ordering::AcqRel, Mutant::UnacquiredRootFlag, Ordering::Release);
+        if !self.signal.woken.swap(false, order) {
             return false;
         }
         match self.future.as_mut().poll(&mut Context::from_waker(&self.waker)) {
