@@ -9,7 +9,7 @@
 //! | [`atomic`] | `std` | loom, which checks also that an atomic's end comes after all its uses |
 //! | [`Mutex`], [`Condvar`] | parking_lot | loom's, with parking_lot's signatures |
 //! | [`cell::UnsafeCell`] | a transparent wrapper | loom's, which checks every access |
-//! | [`deque`] | crossbeam-deque | a small stand-in with crossbeam's own fences |
+//! | [`deque`] | crossbeam-deque | a small stand-in with crossbeam's own fences and orderings |
 //! | [`thread`] | `std` | loom |
 //! | [`mutated`], [`order`] | no fault, ever | the one fault that a failing twin plants |
 
