@@ -7,7 +7,7 @@ mod tests;
 
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use crate::sync::{Arc, Mutant, Mutex, mutated};
+use crate::sync::{Arc, Mutant, Mutex, mutated, order};
 use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::time::Instant;
@@ -213,7 +213,11 @@ impl<C> Idle<C> {
     /// to leave looks whether there is more, and if so has somebody else search on.
     #[inline]
     pub(crate) fn stop_searching(&self, work_visible: impl FnOnce() -> bool) {
-        let before = Counts(self.word.fetch_sub(SEARCHING_ONE, Ordering::AcqRel));
+        // Ordering: Release, for the return below that comes before the fence. What this worker has
+        // queued meanwhile, the rest of a batch, was announced to nobody; the searcher that leaves
+        // last, or the next worker that parks, has to find it when it looks.
+        let order = order(Ordering::AcqRel, Mutant::UnpublishedSearch, Ordering::Acquire);
+        let before = Counts(self.word.fetch_sub(SEARCHING_ONE, order));
         debug_assert!(before.searching() > 0, "end of a search that nobody began: {before:?}");
         if before.searching() > 1 || before.parked() == 0 || mutated(Mutant::NoHandOver) {
             return;

@@ -6,12 +6,12 @@
 //!
 //! | item | normal build | models |
 //! |---|---|---|
-//! | [`atomic`] | `std` | loom |
+//! | [`atomic`] | `std` | loom, which checks also that an atomic's end comes after all its uses |
 //! | [`Mutex`], [`Condvar`] | parking_lot | loom's, with parking_lot's signatures |
 //! | [`cell::UnsafeCell`] | a transparent wrapper | loom's, which checks every access |
-//! | [`deque`] | crossbeam-deque | a small stand-in with crossbeam's own fences |
+//! | [`deque`] | crossbeam-deque | a small stand-in with crossbeam's own fences and orderings |
 //! | [`thread`] | `std` | loom |
-//! | [`mutated`] | always false | true for the one fault that a failing twin plants |
+//! | [`mutated`], [`order`] | no fault, ever | the one fault that a failing twin plants |
 
 #[cfg(not(filch_loom))]
 mod real;
@@ -57,16 +57,42 @@ pub(crate) enum Mutant {
     RegisterWithoutRecheck,
     /// The last reference is given up without acquiring the others' writes.
     RelaxedRelease,
+    /// A reference is given up without publishing its holder's accesses.
+    UnpublishedReference,
+    /// The join slot is given up without publishing that its waker was moved out.
+    UnpublishedJoinSlot,
+    /// A run that begins with several wakes does not acquire those that came last.
+    UnacquiredWakes,
+    /// A wake by value looks at the count of wakes after its reference.
+    CompressAfterReference,
     /// An abort does not schedule the task that it marks.
     AbortWithoutSchedule,
+    /// A searcher leaves without publishing what it queued, since another searches on.
+    UnpublishedSearch,
     /// A foreign spawn does not look whether the runtime closed under it.
     SpawnWithoutRecheck,
     /// Shutdown does not wait for wakes that are under way.
     DrainOnce,
     /// The root's waker sets its flag after it unparks.
     RootFlagLate,
+    /// The root's waker does not publish.
+    UnpublishedRootFlag,
+    /// The root is polled without acquiring what its waker published.
+    UnacquiredRootFlag,
+    /// A worker's place comes back after the runtime closed, and its own thread is not told.
+    ForgetLentWorker,
     /// The dropped handle ignores an output that arrived meanwhile.
     DropHandleBlind,
     /// The stand-in deque publishes its bottom without the release fence.
     DequeWithoutFence,
+}
+
+/// The ordering `order`, or `weaker` in a model that planted `fault`.
+#[inline(always)]
+pub(crate) fn order(
+    order: atomic::Ordering,
+    fault: Mutant,
+    weaker: atomic::Ordering,
+) -> atomic::Ordering {
+    if mutated(fault) { weaker } else { order }
 }

@@ -269,7 +269,12 @@ fn a_forgotten_waker_keeps_nothing_but_its_own_task() {
         let (_second, second_counts) = idle_probe(runtime.handle());
         task.abort();
         assert!(runtime.block_on(task).is_err_and(|error| error.is_cancelled()));
-        assert_eq!((counts.future_drops.get(), runtime.metrics().registered_tasks), (1, 1));
+        assert_eq!(counts.future_drops.get(), 1);
+        // The first has left the registry by now. The second enters it when its first poll is over,
+        // on the other worker perhaps; any other count stays for ever, and the watchdog says so.
+        while runtime.metrics().registered_tasks != 1 {
+            std::thread::yield_now();
+        }
         std::mem::forget(second_counts.take_waker());
         drop(runtime);
         assert_eq!(second_counts.future_drops.get(), 1);

@@ -40,8 +40,12 @@ impl Pool {
         }
     }
 
-    /// A worker that wants one item and then stays in a poll for ever.
-    fn one_item(&self, seat: &Arc<Seat<()>>) -> u32 {
+    /// A worker that wants so many items and then stays in a poll for ever. Gives their sum.
+    fn items(&self, seat: &Arc<Seat<()>>, wanted: u32) -> u32 {
+        (0..wanted).map(|_| self.item(seat)).sum()
+    }
+
+    fn item(&self, seat: &Arc<Seat<()>>) -> u32 {
         let mut searching = false;
         loop {
             // As in `find_or_sleep`: the injector for everybody, the rest for searchers.
@@ -58,9 +62,9 @@ impl Pool {
     }
 }
 
-fn worker(pool: &Arc<Pool>, index: usize) -> JoinHandle<u32> {
+fn worker(pool: &Arc<Pool>, index: usize, wanted: u32) -> JoinHandle<u32> {
     let pool = pool.clone();
-    let work = move || pool.one_item(&Seat::new(index, true));
+    let work = move || pool.items(&Seat::new(index, true), wanted);
     Builder::new().spawn(work).unwrap()
 }
 
@@ -68,7 +72,7 @@ crate::model::models! {
     /// M2. A push from outside against the only worker on its way to sleep.
     m2_injected_item_reaches_the_worker_that_parks(None) {
         let pool = Pool::new(1, Vec::new());
-        let only = worker(&pool, 0);
+        let only = worker(&pool, 0, 1);
         pool.push(1);
         assert_eq!(only.join().unwrap(), 1);
     } fails with NoFenceAfterPush as twin_m2_no_fence,
@@ -80,7 +84,7 @@ crate::model::models! {
     m3_item_of_a_worker_in_a_long_poll_reaches_its_sibling(None) {
         let deque = Worker::new_lifo();
         let pool = Pool::new(2, vec![deque.stealer()]);
-        let sibling = worker(&pool, 1);
+        let sibling = worker(&pool, 1, 1);
         deque.push(Box::new(1));
         pool.idle.notify_local();
         assert_eq!(sibling.join().unwrap(), 1);
@@ -88,15 +92,51 @@ crate::model::models! {
                  NoRescan as twin_m3_no_rescan,
                  NoNotify as twin_m3_no_notify;
 
+    /// M3, with a batch: what leaves the injector together with the task that a worker runs is
+    /// visible to nobody on its way into that worker's deque, so the worker, which is about to
+    /// enter a long poll, acts as its pusher.
+    m3_uncounted_batch_is_announced(None) {
+        let deque = Worker::new_fifo();
+        let pool = Pool::new(2, vec![deque.stealer()]);
+        (1..=3).for_each(|item| pool.injector.push(Box::new(item)));
+        let sibling = worker(&pool, 1, 2);
+        let own = loop {
+            match pool.injector.steal_batch_with_limit_and_pop(&deque, 32) {
+                Steal::Success(item) => break *item,
+                Steal::Retry => crate::sync::thread::yield_retry(),
+                Steal::Empty => unreachable!("the sibling takes two of three"),
+            }
+        };
+        if !deque.stealer().is_empty() {
+            pool.idle.notify_local();
+        }
+        assert_eq!(own + sibling.join().unwrap(), 6);
+    } fails with NoRescan as twin_m3_batch_no_rescan,
+                 NoNotify as twin_m3_batch_no_notify;
+
     /// M4. Two items, two workers, each content with one: whoever leaves the search first has to
     /// hand it over for the other item.
     m4_last_searcher_hands_the_search_over(Some(3)) {
         let pool = Pool::new(2, Vec::new());
-        let workers = [worker(&pool, 0), worker(&pool, 1)];
+        let workers = [worker(&pool, 0, 1), worker(&pool, 1, 1)];
         pool.push(1);
         pool.push(2);
         let items = workers.map(|worker| worker.join().unwrap());
         assert_eq!(items[0] + items[1], 3);
     } fails with NoHandOver as twin_m4_no_hand_over,
                  NoRescan as twin_m4_no_rescan;
+
+    /// M4, with the rest of a batch: a searcher that leaves while another searches on tells nobody
+    /// of what it has queued. The other finds it, by its search or by its look before it parks.
+    m4_rest_of_a_searchers_batch_is_found(None) {
+        let deque = Worker::new_fifo();
+        let pool = Pool::new(3, vec![deque.stealer()]);
+        assert!(pool.idle.start_searching());
+        let other = worker(&pool, 1, 1);
+        deque.push(Box::new(1));
+        pool.idle.stop_searching(|| pool.work_visible());
+        assert_eq!(other.join().unwrap(), 1);
+    } fails with UnpublishedSearch as twin_m4_unpublished_search,
+                 NoHandOver as twin_m4_batch_no_hand_over,
+                 NoRescan as twin_m4_batch_no_rescan;
 }

@@ -11,7 +11,7 @@ use crate::context::{self, Driving};
 use crate::idle::Seat;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutant, mutated};
+use crate::sync::{Mutant, mutated, order};
 use crate::unwind;
 use crate::worker::{Core, Root, Stop, drive};
 use std::future::Future;
@@ -82,7 +82,7 @@ fn hand_back(shared: &Shared, home: &Arc<Seat<Box<Core>>>) {
         return shared.stop_spare_if_closed();
     }
     shared.idle.give_back(home, core, false, || shared.work_visible());
-    if shared.is_closed() {
+    if shared.is_closed() && !mutated(Mutant::ForgetLentWorker) {
         // Its thread may have found its core lent when it was told, and sleep again.
         home.parker.unpark();
     }
@@ -107,7 +107,8 @@ impl Wake for RootWaker {
         }
         // Ordering: Release pairs with the Acquire of `poll_if_woken`; a swap also when the flag
         // is set already, so that the next poll sees what this waker's caller wrote.
-        if !self.woken.swap(true, Ordering::AcqRel) {
+        let order = order(Ordering::AcqRel, Mutant::UnpublishedRootFlag, Ordering::Acquire);
+        if !self.woken.swap(true, order) {
             self.seat.parker.unpark();
         }
     }
@@ -123,7 +124,8 @@ struct RootFuture<'a, F: Future> {
 
 impl<F: Future> Root for RootFuture<'_, F> {
     fn poll_if_woken(&mut self) -> bool {
-        if !self.signal.woken.swap(false, Ordering::AcqRel) {
+        let order = order(Ordering::AcqRel, Mutant::UnacquiredRootFlag, Ordering::Release);
+        if !self.signal.woken.swap(false, order) {
             return false;
         }
         let mut cx = Context::from_waker(&self.waker);

@@ -91,6 +91,36 @@ crate::model::models! {
         waker.unwrap().join().unwrap();
     } fails with RootFlagLate as twin_m16_flag_late;
 
+    /// M16, with a wake that nothing else orders: the root's next poll sees what was written before
+    /// it, also if the root finds the flag before it is unparked.
+    m16_wake_of_the_root_publishes(Some(3)) {
+        let runtime = runtime(1);
+        let written = Arc::new(AtomicBool::new(false));
+        let mut waker = None;
+        runtime.block_on(poll_fn(|cx| {
+            if waker.is_none() {
+                let (written, root) = (written.clone(), cx.waker().clone());
+                waker = Some(thread::Builder::new().spawn(move || {
+                    written.store(true, Ordering::Relaxed);
+                    root.wake();
+                }));
+                return Poll::Pending;
+            }
+            if written.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        waker.unwrap().unwrap().join().unwrap();
+    } fails with UnpublishedRootFlag as twin_m16_unpublished_flag,
+                 UnacquiredRootFlag as twin_m16_unacquired_flag;
+
+    /// M16, while the runtime shuts down: a worker whose place the root has is told to stop.
+    m16_lent_place_against_shutdown(Some(3)) {
+        let runtime = runtime(1);
+        let handle = runtime.handle().clone();
+        let closer = thread::Builder::new().spawn(move || drop(runtime));
+        handle.block_on(async {});
+        closer.unwrap().join().unwrap();
+    } fails with ForgetLentWorker as twin_m16_forget_lent_worker;
+
     /// M17. One worker: spawn from outside, join, shut down.
     m17_spawn_join_drop_on_one_worker(Some(3)) {
         let runtime = runtime(1);

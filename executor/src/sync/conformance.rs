@@ -4,6 +4,7 @@ macro_rules! conformance {
     ($name:ident, $deque:path) => {
         mod $name {
             use deque::{Injector, Steal, Worker};
+            use std::sync::Arc;
             use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
             use $deque as deque;
 
@@ -78,6 +79,38 @@ macro_rules! conformance {
                 }
                 assert!(next <= 5);
                 assert_eq!(success(injector.steal()), Some(Box::new(next)));
+            }
+
+            /// A worker's owner goes before its thieves when a runtime ends.
+            #[test]
+            fn what_is_left_in_a_deque_is_dropped_with_its_last_handle() {
+                for last_is_the_owner in [false, true] {
+                    for worker in [Worker::new_lifo(), Worker::new_fifo()] {
+                        let (stealer, item) = (worker.stealer(), Arc::new(()));
+                        (0..3).for_each(|_| worker.push(Box::new(item.clone())));
+                        if last_is_the_owner {
+                            drop(stealer);
+                            assert_eq!(Arc::strong_count(&item), 4);
+                            drop(worker);
+                        } else {
+                            drop(worker);
+                            assert_eq!(stealer.len(), 3);
+                            drop(success(stealer.steal()));
+                            assert_eq!(Arc::strong_count(&item), 3);
+                            drop(stealer);
+                        }
+                        assert_eq!(Arc::strong_count(&item), 1);
+                    }
+                }
+            }
+
+            #[test]
+            fn what_is_left_in_an_injector_is_dropped_with_it() {
+                let (injector, item) = (Injector::new(), Arc::new(()));
+                (0..3).for_each(|_| injector.push(Box::new(item.clone())));
+                drop(success(injector.steal()));
+                drop(injector);
+                assert_eq!(Arc::strong_count(&item), 1);
             }
 
             /// Owner, thieves and foreign pushers at once: every item arrives exactly once.

@@ -3,9 +3,16 @@
 //! A mutexed queue would do for the interface, but a lock orders more than crossbeam's deques do
 //! and would hide a missing barrier. So this is the same algorithm (Chase and Lev's deque in the form
 //! of Lê, Pop, Cohen and Zappa Nardelli; the injector's claim-then-publish) with the orderings that
-//! crossbeam-deque 0.8.8 uses, stripped of what the executor's protocols do not depend on: buffers
-//! have a fixed size and are never reused, so there is neither resizing nor reclamation. Where
-//! crossbeam enters an epoch, which is a full fence, there is a fence.
+//! crossbeam-deque 0.8.8 uses, stripped of what the executor's protocols do not depend on:
+//!
+//! * A buffer has a fixed size and does not wrap round. So nothing is resized or reclaimed, and
+//!   `push` does not look at the front, which crossbeam acquires there to see whether it is full.
+//! * An injector is one block, so its thieves always look at the tail, after a fence; crossbeam's
+//!   do without both inside a block that has a successor.
+//! * Only first-in-first-out queues are stolen from in batches.
+//!
+//! Where crossbeam enters an epoch, which is a full fence, there is a fence. Where crossbeam's
+//! compare-exchange may fail spuriously the stand-in's does not: loom knows no such failures.
 //!
 //! `conformance` runs one set of tests against this and against crossbeam-deque.
 
@@ -16,6 +23,7 @@ use super::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
 use super::{Arc, Mutant, mutated, thread};
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, transmute_copy};
+use std::ops::Range;
 
 /// How many items a queue takes in its life.
 const CAPACITY: u64 = if cfg!(filch_loom) { 8 } else { 1 << 16 };
@@ -57,6 +65,14 @@ struct Inner<T> {
     front: AtomicU64,
     back: AtomicU64,
     places: Box<[Place<T>]>,
+}
+
+impl<T> Drop for Inner<T> {
+    /// As in crossbeam's, what is left is dropped with the last of the owner and the thieves.
+    fn drop(&mut self) {
+        let range = self.front.load(Ordering::Relaxed)..self.back.load(Ordering::Relaxed);
+        range.for_each(|index| drop(ManuallyDrop::into_inner(self.place(index).read())));
+    }
 }
 
 impl<T> Inner<T> {
@@ -157,13 +173,6 @@ impl<T> Worker<T> {
     }
 }
 
-impl<T> Drop for Worker<T> {
-    /// As in crossbeam's, what is left is dropped with the queue; thieves do not outlive it here.
-    fn drop(&mut self) {
-        while self.pop().is_some() {}
-    }
-}
-
 /// The thieves' side of a deque.
 pub(crate) struct Stealer<T> {
     inner: Arc<Inner<T>>,
@@ -201,7 +210,7 @@ impl<T> Stealer<T> {
             }
             batch
         });
-        if matches!(stolen, Steal::Success(_)) && batch > 0 {
+        if matches!(stolen, Steal::Success(_)) {
             dest.publish(back + batch);
         }
         stolen
@@ -264,13 +273,19 @@ impl<T> Injector<T> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        let head = self.head.load(Ordering::SeqCst);
+        let tail = self.tail.load(Ordering::SeqCst);
+        head == tail
     }
 
     pub(crate) fn len(&self) -> usize {
-        let head = self.head.load(Ordering::SeqCst);
-        let tail = self.tail.load(Ordering::SeqCst);
-        Inner::<T>::len(head, tail).max(0) as usize
+        loop {
+            let tail = self.tail.load(Ordering::SeqCst);
+            let head = self.head.load(Ordering::SeqCst);
+            if self.tail.load(Ordering::SeqCst) == tail {
+                return (tail - head) as usize;
+            }
+        }
     }
 
     pub(crate) fn steal(&self) -> Steal<T> {
@@ -282,11 +297,20 @@ impl<T> Injector<T> {
         dest: &Worker<T>,
         limit: usize,
     ) -> Steal<T> {
-        self.take(|len| len.div_ceil(2).min(limit as u64), |item| dest.push(item))
+        let back = dest.inner.back.load(Ordering::Relaxed);
+        let share = |len: u64| len.div_ceil(2).min(limit as u64);
+        self.take(share, |claimed| {
+            let batch = claimed.end - claimed.start;
+            for (place, index) in (back..).zip(claimed) {
+                dest.inner.place(place).write(self.claimed(index));
+            }
+            dest.publish(back + batch);
+        })
     }
 
-    /// Takes as many items as `share` says of those that are there; all but the first go to `rest`.
-    fn take(&self, share: impl FnOnce(u64) -> u64, rest: impl Fn(T)) -> Steal<T> {
+    /// Takes as many items as `share` says of those that are there; `rest` gets the indices of all
+    /// but the first.
+    fn take(&self, share: impl FnOnce(u64) -> u64, rest: impl FnOnce(Range<u64>)) -> Steal<T> {
         let head = self.head.load(Ordering::Acquire);
         fence(Ordering::SeqCst);
         let tail = self.tail.load(Ordering::Relaxed);
@@ -298,8 +322,9 @@ impl<T> Injector<T> {
         if self.head.compare_exchange(head, next, Ordering::SeqCst, Ordering::Acquire).is_err() {
             return Steal::Retry;
         }
-        (head + 1..next).for_each(|index| rest(self.claimed(index)));
-        Steal::Success(self.claimed(head))
+        let first = self.claimed(head);
+        rest(head + 1..next);
+        Steal::Success(first)
     }
 
     /// An item that this thread has claimed, as soon as its pusher has written it.

@@ -13,9 +13,36 @@ pub(crate) const NAPS: bool = false;
 
 /// Atomics and fences.
 pub(crate) mod atomic {
-    pub(crate) use loom::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence,
-    };
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
+
+    /// loom's, whose end counts as an access: whoever drops it must have synchronized with
+    /// everybody who ever used it, or that use may come after the memory is gone.
+    ///
+    /// Not so for the others, which live in `Arc`s of `std` too, whose orderings loom cannot see.
+    pub(crate) struct AtomicU64(loom::sync::atomic::AtomicU64);
+
+    impl AtomicU64 {
+        #[track_caller]
+        pub(crate) fn new(value: u64) -> Self {
+            Self(loom::sync::atomic::AtomicU64::new(value))
+        }
+    }
+
+    impl std::ops::Deref for AtomicU64 {
+        type Target = loom::sync::atomic::AtomicU64;
+        fn deref(&self) -> &Self::Target {
+            &self.0
+        }
+    }
+
+    impl Drop for AtomicU64 {
+        fn drop(&mut self) {
+            // A model that fails unwinds; a second panic would hide the first.
+            if !std::thread::panicking() {
+                self.0.with_mut(|_| ());
+            }
+        }
+    }
 }
 
 /// Threads.

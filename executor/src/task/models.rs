@@ -166,6 +166,24 @@ crate::model::models! {
         }
     } fails with RelaxedWake as twin_m6_relaxed_wake;
 
+    /// M6, with more wakes than the count is to hold: a run that begins with several of them and
+    /// swallows one that comes just then sees what that one published, compressed or not.
+    m6_swallowed_wake_publishes(None) {
+        let (future, flags, mailbox) = until_both_flags();
+        flags[1].store(true, Ordering::Relaxed);
+        let (slot, _handle) = spawn(future);
+        assert!(!slot.run_while_scheduled());
+        let waker = mailbox.lock().take().unwrap();
+        (0..3).for_each(|_| waker.wake_by_ref());
+        let thread = spawn_thread(move || {
+            flags[0].store(true, Ordering::Relaxed);
+            waker.wake_by_ref();
+        });
+        // Hangs if the run swallowed the last wake and did not see its flag.
+        slot.run_to_completion();
+        thread.join().unwrap();
+    } fails with UnacquiredWakes as twin_m6_unacquired_wakes;
+
     /// M7. An abort against a run that may complete: the future is dropped once, the handle gives
     /// either the output or a cancellation, and it does give it.
     m7_abort_against_completion(None) {
@@ -236,7 +254,8 @@ crate::model::models! {
         thread.join().unwrap();
         assert_eq!(Arc::strong_count(&output), 1, "the output leaked");
         assert_eq!(Arc::strong_count(&alive), 1, "the waker leaked");
-    } fails with DropHandleBlind as twin_m9_blind_drop;
+    } fails with DropHandleBlind as twin_m9_blind_drop,
+                 UnpublishedJoinSlot as twin_m9_unpublished_join_slot;
 
     /// M10. The last references go on three threads at once: the task is freed once, after all of
     /// their accesses.
@@ -256,5 +275,21 @@ crate::model::models! {
         for thread in threads {
             thread.join().unwrap();
         }
-    } fails with RelaxedRelease as twin_m10_relaxed_release;
+    } fails with RelaxedRelease as twin_m10_relaxed_release,
+                 UnpublishedReference as twin_m10_unpublished_reference;
+
+    /// M10, with more wakes than the count is to hold: a wake by value, which gives up its
+    /// reference, does not touch the word of a task that others may free from then on.
+    m10_wake_by_value_past_the_limit(None) {
+        let (future, flags, mailbox) = until_both_flags();
+        let (slot, handle) = spawn(future);
+        drop(handle);
+        assert!(!slot.run_while_scheduled());
+        let waker = mailbox.lock().take().unwrap();
+        flags.iter().for_each(|flag| flag.store(true, Ordering::Relaxed));
+        (0..3).for_each(|_| waker.wake_by_ref());
+        let thread = spawn_thread(move || waker.wake());
+        assert!(slot.run_while_scheduled());
+        thread.join().unwrap();
+    } fails with CompressAfterReference as twin_m10_compress_after_reference;
 }

@@ -56,8 +56,11 @@
 //! acquires every earlier wake. A wake whose value the poll did not read remains in the count, and
 //! the task is polled again.
 
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
-use crate::sync::{Mutant, mutated};
+use crate::sync::{Mutant, mutated, order};
 use std::fmt;
 
 const COMPLETE: u64 = 1;
@@ -75,8 +78,8 @@ const WAKE_ONE: u64 = 1 << WAKE_SHIFT;
 
 /// Past this count the process aborts, as it does for `Arc`: only forgotten wakers get there.
 const REF_LIMIT: u64 = 1 << 27;
-/// Past this count a waker compresses the wakes.
-const WAKE_LIMIT: u64 = 1 << 26;
+/// Past this count a waker compresses the wakes; in the models soon enough to be explored.
+const WAKE_LIMIT: u64 = if cfg!(filch_loom) { 3 } else { 1 << 26 };
 
 /// A value of the word.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -214,7 +217,7 @@ impl State {
     pub(crate) fn wake_by_ref(&self) -> Wake {
         // Ordering: Release publishes the waker's writes to the Acquire load of `start_run` (or to
         // the AcqRel of `pend`); Acquire lets whoever schedules read the task's fields.
-        let order = if mutated(Mutant::RelaxedWake) { Ordering::Relaxed } else { Ordering::AcqRel };
+        let order = order(Ordering::AcqRel, Mutant::RelaxedWake, Ordering::Relaxed);
         self.woken(Snapshot(self.0.fetch_add(WAKE_ONE, order)))
     }
 
@@ -226,6 +229,9 @@ impl State {
         debug_assert!(before.references() > 0, "waker without a reference: {before:?}");
         if before.ends_with_a_reference() {
             return Wake::Free;
+        }
+        if mutated(Mutant::CompressAfterReference) {
+            return self.woken(before);
         }
         // No `compress` here: the reference is given up, so the word may be gone. The next wake by
         // reference, or the next clone of a waker, does that.
@@ -269,10 +275,9 @@ impl State {
     #[cold]
     fn start_coalesced_run(&self) -> Snapshot {
         // Ordering: Acquire, pairs with the Release of every wake that it swallows.
-        Snapshot(
-            self.0
-                .update(Ordering::AcqRel, Ordering::Acquire, |word| Snapshot(word).with_wakes(1).0),
-        )
+        let set = order(Ordering::AcqRel, Mutant::UnacquiredWakes, Ordering::Release);
+        let fetch = order(Ordering::Acquire, Mutant::UnacquiredWakes, Ordering::Relaxed);
+        Snapshot(self.0.update(set, fetch, |word| Snapshot(word).with_wakes(1).0))
     }
 
     /// Whether the running task was woken again; a cheap look before `pend`, without a promise.
@@ -324,7 +329,8 @@ impl State {
     #[inline]
     pub(crate) fn release_join_slot(&self) -> bool {
         // Ordering: Release, since whoever frees the task does so after the slot was read.
-        let before = Snapshot(self.0.fetch_and(!JOIN_WAKER, Ordering::AcqRel));
+        let order = order(Ordering::AcqRel, Mutant::UnpublishedJoinSlot, Ordering::Acquire);
+        let before = Snapshot(self.0.fetch_and(!JOIN_WAKER, order));
         Snapshot(before.0 & !JOIN_WAKER).is_unreachable()
     }
 
@@ -379,7 +385,8 @@ impl State {
     pub(crate) fn drop_ref(&self) -> bool {
         // Ordering: Release publishes the holder's last accesses; the Acquire fence of the last
         // holder takes them in before it frees the task.
-        let before = Snapshot(self.0.fetch_sub(REF_ONE, Ordering::Release));
+        let order = order(Ordering::Release, Mutant::UnpublishedReference, Ordering::Relaxed);
+        let before = Snapshot(self.0.fetch_sub(REF_ONE, order));
         debug_assert!(before.references() > 0, "reference dropped twice: {before:?}");
         let last = before.ends_with_a_reference();
         if last {

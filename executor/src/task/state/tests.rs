@@ -1,0 +1,4 @@
+//! The state word alone, without a task.
+
+mod limits;
+mod transitions;
