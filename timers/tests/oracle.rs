@@ -46,6 +46,8 @@ enum Op {
     Advance { time: Time, limit: usize },
     AdvanceFully { time: Time, limit: usize },
     Settle,
+    DrainSome(usize),
+    ShrinkTo(usize),
 }
 
 fn magnitude() -> impl Strategy<Value = u64> {
@@ -90,6 +92,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (step(), prop_oneof![1_usize..5, Just(usize::MAX)])
             .prop_map(|(time, limit)| Op::AdvanceFully { time, limit }),
         1 => Just(Op::Settle),
+        1 => (0_usize..4).prop_map(Op::DrainSome),
+        1 => (0_usize..40).prop_map(Op::ShrinkTo),
     ]
 }
 
@@ -122,6 +126,8 @@ fn perform(pair: &mut Pair, op: &Op) {
         }
         Op::AdvanceFully { time, limit } => pair.advance_fully(time.resolve(pair), limit),
         Op::Settle => pair.check_earliest(),
+        Op::DrainSome(count) => pair.drain_some(count),
+        Op::ShrinkTo(capacity) => pair.shrink_to(capacity),
     }
 }
 

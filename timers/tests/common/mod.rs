@@ -120,6 +120,27 @@ impl Pair {
         panic!("{calls} calls do not suffice");
     }
 
+    /// Takes some out, whichever come first.
+    pub(crate) fn drain_some(&mut self, count: usize) {
+        let expected = count.min(self.wheel.len());
+        let drained: Vec<u32> = self.wheel.drain().take(count).collect();
+        assert_eq!(drained.len(), expected);
+        for number in drained {
+            let timer = &mut self.timers[number as usize];
+            let armed = timer.armed.take().expect("what is drained was armed");
+            assert_eq!(self.sorted.remove(&armed), Some(number));
+            assert_eq!(self.wheel.cancel(timer.key), None, "{:?} outlived a drain", timer.key);
+            self.loosened = true;
+        }
+        self.check_bounds();
+    }
+
+    /// Gives memory back, which changes nothing else.
+    pub(crate) fn shrink_to(&mut self, capacity: usize) {
+        self.wheel.shrink_to(capacity);
+        self.check_bounds();
+    }
+
     /// Takes all out and ends the pair.
     pub(crate) fn drain(mut self) {
         let mut rest: Vec<_> = self.wheel.drain().collect();
