@@ -89,22 +89,6 @@ fn what_a_long_lived_entry_keeps_is_given_back_once_it_has_gone() {
     assert_eq!(wheel.len(), 50);
 }
 
-// tokio#8570: a shutdown that turned the wheel to the end of time went through every slot.
-#[test]
-fn a_drain_in_small_batches_looks_at_each_place_once() {
-    const COUNT: u64 = 1_000_000;
-    let mut wheel = Wheel::new(0);
-    for number in 0..COUNT {
-        wheel.insert(NEVER - number, number);
-    }
-    // If each batch began at the front again, this would be 10^10 steps.
-    let mut batches = 0;
-    while wheel.drain().take(50).count() > 0 {
-        batches += 1;
-    }
-    assert_eq!((batches, wheel.len()), (COUNT / 50, 0));
-}
-
 #[test]
 fn an_entry_inserted_between_batches_of_a_drain_is_drained_too() {
     let mut pair = Pair::new(0);

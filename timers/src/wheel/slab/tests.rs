@@ -80,3 +80,28 @@ fn a_worn_entry_is_not_given_back() {
         assert_eq!((key.index, key.generation.get()), (0, generation + 2));
     }
 }
+
+// tokio#8570: a shutdown that turned the wheel to the end of time went through every slot.
+#[test]
+fn what_was_drained_already_is_not_looked_at_again() {
+    let mut slab = Slab::with_capacity(0);
+    for number in 0..100 {
+        slab.insert(number);
+    }
+    for number in 0..60 {
+        let first = slab.first().unwrap();
+        assert_eq!(slab.remove(first.index), number);
+    }
+    assert_eq!(slab.first, 59, "the search goes on where it ended");
+    let again = slab.insert(7);
+    assert_eq!(again.index, 59);
+    slab.remove(60);
+    assert_eq!(slab.first(), Some(again));
+    slab.remove(again.index);
+    assert_eq!(slab.first().map(|key| key.index), Some(61));
+
+    slab.shrink_to(0);
+    assert_eq!(slab.first().map(|key| key.index), Some(61));
+    assert_eq!(slab.insert(8).index, 0, "in front of where the search had come to");
+    assert_eq!(slab.first().map(|key| key.index), Some(0));
+}
