@@ -6,10 +6,10 @@
 //!
 //! # The whole idiom
 //!
-//! Each worker has a wheel behind a lock of its own, which it rarely finds taken. A task that sleeps
-//! inserts its waker and cancels it when it is dropped. The worker, between tasks and before it
-//! parks, fires what is due: a bounded batch at a time, collected under the lock and woken outside
-//! it.
+//! Each worker has a wheel behind a lock of its own, which it rarely finds taken. A task that
+//! sleeps inserts its waker and cancels it when it is dropped. The worker, between tasks and before
+//! it parks, fires what is due: a bounded batch at a time, collected under the lock and woken
+//! outside it.
 //!
 //! ```
 //! use std::sync::Mutex; // parking_lot's is a better one: it does not know poison
@@ -23,21 +23,21 @@
 //! }
 //!
 //! impl<C: Clock> Timers<C> {
-//!     /// The first poll of a sleep. To poll again may need `get_mut`, if the waker is another one.
+//!     /// The first poll of a sleep. A later one with another waker exchanges it by `get_mut`.
 //!     fn start(&self, duration: Duration, waker: Waker) -> Key {
 //!         let deadline = self.clock.deadline_after(duration);
 //!         self.wheel.lock().unwrap().insert(deadline, waker)
 //!     }
 //!
-//!     /// The drop of a sleep. The waker is dropped here, after the lock: it may be the last one of
-//!     /// a task, whose future has sleeps of its own.
+//!     /// The drop of a sleep. The waker is dropped after the lock is released: it may be the last
+//!     /// one of a task, whose future has sleeps of its own.
 //!     fn stop(&self, key: Key) {
 //!         let waker = self.wheel.lock().unwrap().cancel(key);
 //!         drop(waker);
 //!     }
 //!
-//!     /// Wakes what is due, at most 32 at a time. True if there is more, so that the worker looks at
-//!     /// its other work and comes back.
+//!     /// Wakes what is due, at most 32 at a time. True if there is more: the worker looks at its
+//!     /// other work and comes back.
 //!     fn fire(&self, wakers: &mut Vec<Waker>) -> bool {
 //!         let now = self.clock.now();
 //!         let advance =
@@ -87,20 +87,20 @@
 //! * **Any time.** 64 bits of nanoseconds without wrapping, from any start; what saturates is
 //!   [`NEVER`].
 //! * **In order** of deadlines, and those of one deadline in the order of arming.
-//! * **Bounded.** [`Wheel::advance`] stops after as many entries as it is told, and goes on where it
-//!   stopped.
+//! * **Bounded.** [`Wheel::advance`] stops after as many entries as it is told, and goes on where
+//!   it stopped.
 //! * **Flat.** To insert, re-arm and cancel takes O(1), with ten timers or ten million.
 //! * **Quiet.** No allocation while there are no more entries than before. What a peak has
 //!   left is given back by [`Wheel::shrink_to`].
-//! * **Values are the caller's.** The wheel drops none and calls none, so that the lock around it is
-//!   never held while code of others runs.
+//! * **Values are the caller's.** The wheel drops none and calls none, so that the lock around it
+//!   is never held while code of others runs.
 //!
 //! [`wheel`] explains how, and what it costs.
 //!
 //! # What it does not do
 //!
-//! It joins no timers that are due at nearly the same time into one wake-up, and it knows of no calendar: what
-//! is measured is [`Instant`](std::time::Instant), not the time of day.
+//! It joins no timers that are due at nearly the same time into one wake-up, and it knows of no
+//! calendar: what is measured is [`Instant`](std::time::Instant), not the time of day.
 #![forbid(unsafe_code)]
 
 mod clock;

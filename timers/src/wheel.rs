@@ -23,12 +23,12 @@ const LATEST: u64 = NEVER - 1;
 /// A hierarchical timer wheel: values of type `T`, each with the time at which it is due.
 ///
 /// A time is a number of nanoseconds since any moment that the user chooses, mostly the start of a
-/// [`Clock`](crate::Clock). The wheel reads no clock: it knows the time that [`advance`](Self::advance)
-/// was last told, which [`now`](Self::now) returns. A deadline before that counts as due at that time;
-/// [`NEVER`] means what it says.
+/// [`Clock`](crate::Clock). The wheel reads no clock: it knows the time that
+/// [`advance`](Self::advance) was last told, which [`now`](Self::now) returns. A deadline before
+/// that counts as due at that time; [`NEVER`] means what it says.
 ///
-/// To insert, to cancel and to re-arm takes O(1); what an entry costs until it fires is O(1) for each
-/// level that it comes down, at most ten. [The module's page](self) explains how it works.
+/// To insert, to cancel and to re-arm takes O(1); what an entry costs until it fires is O(1) for
+/// each level that it comes down, at most ten. [The module's page](self) explains how it works.
 ///
 /// **Code of others.** The wheel neither drops nor calls a value: it hands it out, from
 /// [`cancel`](Self::cancel), [`advance`](Self::advance) and [`drain`](Self::drain). So it can be
@@ -93,8 +93,9 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Adds a value that is due at `deadline`, and returns the key to it. O(1); allocates only if the
-    /// wheel holds more entries than ever before or since memory was [given back](Self::shrink_to).
+    /// Adds a value that is due at `deadline`, and returns the key to it. O(1); allocates only if
+    /// the wheel holds more entries than ever before or since memory was [given
+    /// back](Self::shrink_to).
     ///
     /// # Panics
     ///
@@ -131,9 +132,9 @@ impl<T> Wheel<T> {
         Some(self.slab.remove(index))
     }
 
-    /// Re-arms the entry: gives it another deadline, earlier or later, in its place in memory. False
-    /// if it has fired or was cancelled. O(1), and cheapest if the entry stays in its slot, as it does
-    /// when a long time-out starts again and again.
+    /// Re-arms the entry: gives it another deadline, earlier or later, in its place in memory.
+    /// False if it has fired or was cancelled. O(1), and cheapest if the entry stays in its slot,
+    /// as it does when a long time-out starts again and again.
     ///
     /// Among those that are due at the same time it becomes the last one, unless that was its
     /// deadline already.
@@ -208,10 +209,10 @@ impl<T> Wheel<T> {
     /// due. O(1), and O(levels) while a batch was left unfinished.
     ///
     /// It is never later than the earliest deadline. It is that deadline, unless the entry that had
-    /// it was cancelled or re-armed, while others were in the same slot. Then it may be too early: a caller
-    /// that sleeps until then and [advances](Self::advance) finds nothing due, and gets a better
-    /// answer; for one entry, that happens at most once a level. Who would rather pay
-    /// with time than with a wake-up calls [`earliest`](Self::earliest).
+    /// it was cancelled or re-armed, while others were in the same slot. Then it may be too early:
+    /// a caller that sleeps until then and [advances](Self::advance) finds nothing due, and gets a
+    /// better answer; for one entry, that happens at most once a level. Who would rather pay with
+    /// time than with a wake-up calls [`earliest`](Self::earliest).
     ///
     /// ```
     /// let mut wheel = filch_timers::Wheel::new(0);
@@ -230,10 +231,11 @@ impl<T> Wheel<T> {
         places.map(|place| self.slots.get(place).min).min()
     }
 
-    /// The earliest deadline, and makes [`next_expiry`](Self::next_expiry) exact until something leaves.
+    /// The earliest deadline, and makes [`next_expiry`](Self::next_expiry) exact until something
+    /// leaves.
     ///
-    /// O(1) if it is exact already, else it looks at every entry in the nearest slot, of which there
-    /// may be many.
+    /// O(1) if it is exact already, else it looks at every entry in the nearest slot, of which
+    /// there may be many.
     ///
     /// ```
     /// let mut wheel = filch_timers::Wheel::new(0);

@@ -8,8 +8,8 @@ use super::{Clock, nanos};
 
 /// A clock that stands still until it is turned by hand, from any thread.
 ///
-/// Clones show the same time. It may start anywhere, so that a test sees what happens after years of
-/// uptime, and near the end of time. Nobody is woken when it is turned: whoever turns it tells
+/// Clones show the same time. It may start anywhere, so that a test sees what happens after years
+/// of uptime, and near the end of time. Nobody is woken when it is turned: whoever turns it tells
 /// those that wait for it.
 ///
 /// ```

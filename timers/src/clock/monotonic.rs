@@ -6,9 +6,9 @@ use super::{Clock, nanos};
 
 /// The clock that [`Instant`] reads, counted from when this value was made.
 ///
-/// Its resolution is that of [`Instant`], one nanosecond on Linux. It does not go backwards. Whether
-/// it goes on while the machine is suspended depends on the platform, as with [`Instant`]: on Linux
-/// and macOS it does not, on Windows it does.
+/// Its resolution is that of [`Instant`], one nanosecond on Linux. It does not go backwards.
+/// Whether it goes on while the machine is suspended depends on the platform, as with [`Instant`]:
+/// on Linux and macOS it does not, on Windows it does.
 ///
 /// Copies count from the same instant.
 ///

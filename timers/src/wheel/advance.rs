@@ -72,17 +72,18 @@ impl<T> Wheel<T> {
     /// that of the last call counts as that one: time does not go backwards. The end of time,
     /// [`NEVER`](crate::NEVER), counts as the nanosecond before it.
     ///
-    /// **Order.** Entries fire in the order of their deadlines, those of one deadline in the order in
-    /// which they were armed. This holds within a call and across calls: over the life of a wheel,
-    /// the deadlines of what fires never decrease.
+    /// **Order.** Entries fire in the order of their deadlines, those of one deadline in the order
+    /// in which they were armed. This holds within a call and across calls: over the life of a
+    /// wheel, the deadlines of what fires never decrease.
     ///
-    /// **Bounds.** A call fires at most `limit` entries and moves at most eight times as many to finer
-    /// slots, so a caller decides how long it keeps others waiting. When it stops at one of the bounds,
-    /// [`Advance::more`] is true, and entries may be inserted, re-armed and cancelled before the next
-    /// call. With a limit of 0 the call only tells whether anything may be due.
+    /// **Bounds.** A call fires at most `limit` entries and moves at most eight times as many to
+    /// finer slots, so a caller decides how long it keeps others waiting. When it stops at one of
+    /// the bounds, [`Advance::more`] is true, and entries may be inserted, re-armed and cancelled
+    /// before the next call. With a limit of 0 the call only tells whether anything may be due.
     ///
     /// The entry that `fire` gets has left the wheel already; if `fire` panics, no other is lost.
-    /// Behind a lock, `fire` should only put the value aside, to be woken or dropped after the lock.
+    /// Behind a lock, `fire` should only put the value aside, to be woken or dropped after the
+    /// lock.
     ///
     /// ```
     /// use filch_timers::Wheel;
@@ -143,8 +144,8 @@ impl<T> Wheel<T> {
         Step::Done
     }
 
-    /// The same when slots are opened already. What one of them still holds may be due before what the
-    /// first slot holds, so it comes first, unless nothing in it is due.
+    /// The same when slots are opened already. What one of them still holds may be due before what
+    /// the first slot holds, so it comes first, unless nothing in it is due.
     #[cold]
     fn next_step_amid_opened(&mut self) -> Step {
         let finest = self.slots.opened().next().expect("a slot is opened");

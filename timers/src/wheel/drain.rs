@@ -26,8 +26,8 @@ impl<T> Wheel<T> {
     /// Takes the values out one by one, those included that are never due. In no particular
     /// order, but always the same. Their keys become stale; the memory is kept.
     ///
-    /// To empty the wheel takes O([`capacity`](Self::capacity)), however far ahead the entries are due,
-    /// and in however many batches. Behind a lock, the values can be dropped between batches:
+    /// To empty the wheel takes O([`capacity`](Self::capacity)), however far ahead the entries are
+    /// due, and in however many batches. Behind a lock, the values can be dropped between batches:
     ///
     /// ```
     /// use std::sync::Mutex;
