@@ -23,11 +23,11 @@
 //! | M8 join waker against completion, the same one and a changing one | none | 410, 8 568 |
 //! | M9 handle dropped against completion | none | 126 |
 //! | M10 last references, and the last wake past the limit | 3, none | 1 351, 83 |
-//! | M11 foreign spawn against shutdown | 3 | 58 495 |
-//! | M12 foreign wake against shutdown | 3 | 20 252 |
+//! | M11 foreign spawn against shutdown | 3 | 155 886 |
+//! | M12 foreign wake against shutdown | 3 | 56 007 |
 //! | M13 deques, last in first out and batches | 3 | 64 424, 73 106 |
-//! | M16 root woken from outside, what that publishes, and a lent place | 3 | 2 451, 1 117, 7 609 |
-//! | M17 whole runtime, one worker and two | 3, 2 | 3 091, 415 786 |
+//! | M16 root woken from outside, what that publishes, and a lent place | 3 | 8 071, 3 779, 12 252 |
+//! | M17 whole runtime, one worker and two | 3, 2 | 13 610, 1 141 149 |
 
 use crate::sync::{Mutant, plant};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
