@@ -183,14 +183,14 @@ impl<C> Idle<C> {
         // Ordering: Release, for the return below that comes before the fence. What this worker has
         // queued meanwhile, the rest of a batch, was announced to nobody; the searcher that leaves
         // last, or the next worker that parks, has to find it when it looks.
-        let order = order(Ordering::AcqRel, Mutant::UnpublishedSearch, Ordering::Acquire);
-        let before = Counts(self.word.fetch_sub(SEARCHING_ONE, order));
+        let release = order(Ordering::AcqRel, Mutant::UnpublishedSearch, Ordering::Acquire);
+        let before = Counts(self.word.fetch_sub(SEARCHING_ONE, release));
         debug_assert!(before.searching() > 0, "end of a search that nobody began: {before:?}");
         if before.searching() > 1 || before.parked() == 0 || mutated(Mutant::NoHandOver) {
             return;
         }
         // Ordering: pairs with the fence in `notify_local`.
-        fence(Ordering::SeqCst);
+        fence(order(Ordering::SeqCst, Mutant::NoFenceBeforeHandOver, Ordering::Acquire));
         if work_visible() {
             self.wake_one();
         }
@@ -231,7 +231,7 @@ impl<C> Idle<C> {
             self.word.fetch_add(PARKED_ONE - searching, Ordering::AcqRel);
         }
         // Ordering: pairs with the fence in `notify_local`.
-        fence(Ordering::SeqCst);
+        fence(order(Ordering::SeqCst, Mutant::NoFenceBeforeRescan, Ordering::Acquire));
         if !mutated(Mutant::NoRescan) && work_visible() {
             // A push may have relied on this worker. It acts as the pusher: it wakes somebody, most
             // likely itself.
