@@ -185,8 +185,8 @@ impl<C> Idle<C> {
                 return false;
             }
             let Some((seat, core)) = asleep.parked.pop() else { return false };
-            // Ordering: AcqRel keeps the word's changes in one release sequence; what they order
-            // is ordered by the fences.
+            // Ordering: AcqRel, as for all changes of the word; what they order is ordered by the
+            // fences, but for one return in `stop_searching`.
             self.word.fetch_add(SEARCHING_ONE.wrapping_sub(PARKED_ONE), Ordering::AcqRel);
             *seat.mail.lock() = Some(core);
             seat
@@ -216,14 +216,14 @@ impl<C> Idle<C> {
         // Ordering: Release, for the return below that comes before the fence. What this worker has
         // queued meanwhile, the rest of a batch, was announced to nobody; the searcher that leaves
         // last, or the next worker that parks, has to find it when it looks.
-        let order = order(Ordering::AcqRel, Mutant::UnpublishedSearch, Ordering::Acquire);
-        let before = Counts(self.word.fetch_sub(SEARCHING_ONE, order));
+        let release = order(Ordering::AcqRel, Mutant::UnpublishedSearch, Ordering::Acquire);
+        let before = Counts(self.word.fetch_sub(SEARCHING_ONE, release));
         debug_assert!(before.searching() > 0, "end of a search that nobody began: {before:?}");
         if before.searching() > 1 || before.parked() == 0 || mutated(Mutant::NoHandOver) {
             return;
         }
         // Ordering: pairs with the fence in `notify_local`.
-        fence(Ordering::SeqCst);
+        fence(order(Ordering::SeqCst, Mutant::NoFenceBeforeHandOver, Ordering::Acquire));
         if work_visible() {
             self.wake_one();
         }
@@ -315,7 +315,7 @@ impl<C> Idle<C> {
     /// **S2, S3**.
     fn look_again(&self, work_visible: impl FnOnce() -> bool) {
         // Ordering: pairs with the fence in `notify_local`.
-        fence(Ordering::SeqCst);
+        fence(order(Ordering::SeqCst, Mutant::NoFenceBeforeRescan, Ordering::Acquire));
         if !mutated(Mutant::NoRescan) && work_visible() {
             // A push may have relied on this worker. It acts as the pusher: it wakes somebody, most
             // likely itself.

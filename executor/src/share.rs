@@ -38,6 +38,9 @@ const WINDOW: Duration = Duration::from_nanos(1_500);
 /// full speed, whatever the tasks are worth.
 const STUCK: Duration = Duration::from_micros(400);
 
+/// What a worker that has retired (see `tempo`) takes would else have waited for so long.
+const RETIRED_WAIT: Duration = Duration::from_micros(100);
+
 /// How long a thief that has backed off sleeps between two looks.
 pub(crate) const NAP: Duration = Duration::from_micros(40);
 
@@ -142,7 +145,7 @@ impl Share {
     }
 
     /// Decides about a victim that has `queued` tasks and has polled `polls` times in its life.
-    /// `retired`: only what is behind a poll that takes long.
+    /// `retired`: it is to take only what would wait for longer than [`RETIRED_WAIT`].
     pub(crate) fn look(
         &mut self,
         victim: usize,
@@ -171,20 +174,17 @@ impl Share {
             return Look::Empty;
         }
         let stuck = now.duration_since(unmoved_since) >= STUCK;
-        let calm = self.calm_until.is_some_and(|time| now < time);
-        let slow = stuck || !calm && cost.is_some_and(|cost| cost >= WORTH_STEALING);
-        let tries = self.next_try.is_some_and(|time| now >= time);
-        // A victim that works fast runs its only task before a thief has moved it.
-        if slow || !retired && queued > 1 && (self.pays || tries) {
-            Look::Steal
+        let steals = if retired {
+            let queued = u32::try_from(queued).unwrap_or(u32::MAX);
+            cost.is_some_and(|cost| cost.saturating_mul(queued) >= RETIRED_WAIT)
         } else {
-            Look::LeaveBe
-        }
-    }
-
-    /// Whether the worker works on what it took from another.
-    pub(crate) fn has_loot(&self) -> bool {
-        self.loot.is_some()
+            let calm = self.calm_until.is_some_and(|time| now < time);
+            let tries = self.next_try.is_some_and(|time| now >= time);
+            let slow = !calm && cost.is_some_and(|cost| cost >= WORTH_STEALING);
+            // A victim that works fast runs its only task before a thief has moved it.
+            slow || queued > 1 && (self.pays || tries)
+        };
+        if stuck || steals { Look::Steal } else { Look::LeaveBe }
     }
 
     /// The thief took `tasks` tasks.

@@ -41,6 +41,10 @@ pub(crate) enum Mutant {
     UnparkWithoutSwap,
     /// No barrier between making work visible and looking for sleepers.
     NoFenceAfterPush,
+    /// No barrier between announcing a worker as parked and looking at the queues again.
+    NoFenceBeforeRescan,
+    /// No barrier between the end of the last search and looking at the queues again.
+    NoFenceBeforeHandOver,
     /// A worker that announced itself parked does not look at the queues again.
     NoRescan,
     /// A push tells nobody.

@@ -1,25 +1,38 @@
 //! Whether a second worker makes the first one faster or slower.
 //!
-//! Tasks that pass small messages through a shared channel cost several times as much once they run on two
-//! cores: every operation waits for the other core's cache line. Two workers then get less done
-//! than one. What a thief's loot keeps it busy says nothing about that, but the clock does: a
-//! worker knows how many tasks it polls and how long that takes.
+//! Tasks that pass small messages through a shared channel cost several times as much once they
+//! run on two cores: every operation waits for the other core's cache line. Two workers then get
+//! less done than one. What a thief's loot keeps it busy says nothing about that, but the clock
+//! does: a worker knows how many tasks it polls and how long that takes.
 //!
 //! * A worker that is the only one at work publishes what a poll costs it: the *solo cost*.
-//! * A thief compares what a poll costs it beside the others. If that is so much more that all of
-//!   them together poll fewer tasks than one did, it *retires*: it gives its tasks to the injector and
-//!   naps, for longer each time the comparison turns out the same.
-//! * If nobody has worked alone lately, the thief retires for [`EXPERIMENT`] to find out. That costs
+//! * A worker beside others compares what a poll costs it. If that is so much more that all of them
+//!   together poll fewer tasks than one did, it *retires*: it gives its tasks to the injector and
+//!   naps, for longer each time the comparison turns out the same. One always stays.
+//! * If nobody has worked alone lately, a worker retires for [`EXPERIMENT`] to find out. That costs
 //!   a few hundred microseconds now and then, less often each time the answer is that two are
 //!   better.
 //!
-//! Only polls below [`SMALL_POLL`] are judged so. A retired worker goes on watching the others: what
-//! is queued behind a poll that takes long it takes, as any thief does (see `share`).
+//! Only polls below [`SMALL_POLL`] are judged so. What is counted is time in which the worker had
+//! work, in several pieces if it ran dry in between. A retired worker goes on watching the others:
+//! what would wait long behind their polls it takes (see `share`), so to retire in error costs
+//! little.
 
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
+// Not `sync`'s atomics, as these order nothing.
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Polls that cost more, in nanoseconds, are never worse on two workers.
-const SMALL_POLL: u64 = 1_500;
+/// Polls that cost more, in nanoseconds, are never worse on two workers: no task that runs so long
+/// spends most of it on a line of memory that another core has.
+const SMALL_POLL: u64 = 50_000;
+
+/// What has to be counted before it says something: so many polls, or so much time with a few.
+const ENOUGH_POLLS: u64 = 128;
+const ENOUGH_TIME: Duration = Duration::from_micros(100);
+const FEW_POLLS: u64 = 8;
 
 /// How long a worker retires to let another one work alone.
 const EXPERIMENT: Duration = Duration::from_micros(300);
@@ -30,99 +43,173 @@ const PENALTY: (Duration, Duration) = (Duration::from_millis(8), Duration::from_
 /// How long until the next experiment after one that ended well: at first, and at most.
 const TRUST: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(800));
 
+/// What the workers of a runtime tell each other.
+#[derive(Default)]
+pub(crate) struct Tempos {
+    /// What a poll costs a worker that is the only one at work, in nanoseconds; 0: not known.
+    solo_cost: AtomicU64,
+    /// How many workers are retired.
+    retired: AtomicU64,
+}
+
+impl Tempos {
+    /// One more retires, unless it would be the last of `workers`.
+    fn retire(&self, workers: u64) -> bool {
+        let retire = |retired| (retired + 1 < workers).then_some(retired + 1);
+        // Ordering: Relaxed, here and below: these numbers are advice.
+        self.retired.try_update(Ordering::Relaxed, Ordering::Relaxed, retire).is_ok()
+    }
+
+    fn come_back(&self) {
+        self.retired.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many workers there are, and how many of them are neither parked nor nap.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crew {
+    pub(crate) workers: usize,
+    pub(crate) at_work: usize,
+}
+
+/// Polls, and the time they took.
+#[derive(Clone, Copy, Default)]
+struct Sample {
+    polls: u64,
+    time: Duration,
+    alone: bool,
+}
+
+impl Sample {
+    fn is_enough(&self) -> bool {
+        self.polls >= ENOUGH_POLLS || self.time >= ENOUGH_TIME && self.polls >= FEW_POLLS
+    }
+
+    /// Nanoseconds a poll, at least 1.
+    fn cost(&self) -> u64 {
+        (self.time.as_nanos() as u64 / self.polls.max(1)).max(1)
+    }
+}
+
 /// One worker's view.
 pub(crate) struct Tempo {
-    /// Since when, from which count of polls on, and whether alone.
-    window: Option<(Instant, u64, bool)>,
+    /// The piece of work under way: since when, from which count of polls on, and whether alone.
+    piece: Option<(Instant, u64, bool)>,
+    sample: Sample,
     penalty: Duration,
     trust: Duration,
     trusted_until: Option<Instant>,
+    /// Whether the comparison that the trust rests on is to be repeated once it has passed.
+    outdated: bool,
     retired_until: Option<Instant>,
-}
-
-/// What a worker concludes at the end of a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Go on.
-    Continue,
-    /// It worked alone: this is the solo cost, in nanoseconds.
-    Solo(u64),
-    /// Give the tasks away and retire.
-    Retire {
-        /// The solo cost that is known is too old.
-        forget_solo: bool,
-    },
 }
 
 impl Tempo {
     pub(crate) fn new() -> Self {
         Self {
-            window: None,
+            piece: None,
+            sample: Sample::default(),
             penalty: PENALTY.0,
             trust: TRUST.0,
             trusted_until: None,
+            outdated: false,
             retired_until: None,
         }
     }
 
-    /// Ends a window and begins the next; `at_work` workers are, this one included.
-    ///
-    /// `solo` is the solo cost that is known, 0 if none is; `thief`: this worker took what it works
-    /// on from another.
-    pub(crate) fn tick(
-        &mut self,
-        now: Instant,
-        polls: u64,
-        at_work: usize,
-        thief: bool,
-        solo: u64,
-    ) -> Verdict {
-        let alone = at_work <= 1;
-        let window = self.window.replace((now, polls, alone));
-        let Some((since, polls_before, was_alone)) = window else { return Verdict::Continue };
-        let polled = polls.wrapping_sub(polls_before);
-        if alone != was_alone || polled == 0 {
-            return Verdict::Continue;
+    /// The worker has work and has polled `polls` times in its life. True: it has just retired, and
+    /// has to give its tasks away.
+    pub(crate) fn works(&mut self, now: Instant, polls: u64, crew: Crew, all: &Tempos) -> bool {
+        let alone = crew.at_work <= 1;
+        self.end_piece(now, polls, alone);
+        self.piece = Some((now, polls, alone));
+        if !self.sample.is_enough() {
+            return false;
         }
-        let cost = now.duration_since(since).as_nanos() as u64 / polled;
+        let sample = std::mem::take(&mut self.sample);
         if alone {
-            return Verdict::Solo(cost.max(1));
+            all.solo_cost.store(sample.cost(), Ordering::Relaxed);
+            return false;
         }
-        if !thief || cost > SMALL_POLL || self.trusted_until.is_some_and(|until| now < until) {
-            return Verdict::Continue;
+        let retires = sample.cost() < SMALL_POLL && self.judge(now, sample.cost(), crew, all);
+        if retires {
+            self.piece = None;
         }
-        self.judge(now, cost, at_work as u64, solo)
-    }
-
-    fn judge(&mut self, now: Instant, cost: u64, at_work: u64, solo: u64) -> Verdict {
-        if solo == 0 || self.trusted_until.take().is_some() {
-            self.retired_until = Some(now + EXPERIMENT);
-            return Verdict::Retire { forget_solo: true };
-        }
-        if cost > solo * at_work {
-            self.retired_until = Some(now + self.penalty);
-            self.penalty = (self.penalty * 2).min(PENALTY.1);
-            self.trust = TRUST.0;
-            return Verdict::Retire { forget_solo: false };
-        }
-        self.trusted_until = Some(now + self.trust);
-        self.trust = (self.trust * 2).min(TRUST.1);
-        self.penalty = PENALTY.0;
-        Verdict::Continue
+        retires
     }
 
     /// The worker is out of work: the time until it has some again is not to be counted.
-    pub(crate) fn pause(&mut self) {
-        self.window = None;
+    pub(crate) fn runs_dry(&mut self, now: Instant, polls: u64, crew: Crew) {
+        self.end_piece(now, polls, crew.at_work <= 1);
+    }
+
+    fn end_piece(&mut self, now: Instant, polls: u64, alone: bool) {
+        let Some((since, polls_before, was_alone)) = self.piece.take() else { return };
+        if alone != was_alone {
+            return;
+        }
+        if self.sample.alone != alone {
+            self.sample = Sample { alone, ..Sample::default() };
+        }
+        self.sample.polls += polls.wrapping_sub(polls_before);
+        self.sample.time += now.duration_since(since);
+    }
+
+    fn judge(&mut self, now: Instant, cost: u64, crew: Crew, all: &Tempos) -> bool {
+        if self.trusted_until.is_some_and(|until| now < until) {
+            return false;
+        }
+        if std::mem::take(&mut self.outdated) {
+            all.solo_cost.store(0, Ordering::Relaxed);
+        }
+        let solo = all.solo_cost.load(Ordering::Relaxed);
+        let at_work = crew.at_work as u64;
+        let (retires, time) = match solo {
+            0 => (true, EXPERIMENT),
+            solo => (cost > solo * at_work, self.penalty),
+        };
+        if !retires {
+            self.trust(now);
+            self.penalty = PENALTY.0;
+            return false;
+        }
+        if !all.retire(crew.workers as u64) {
+            return false;
+        }
+        self.retired_until = Some(now + time);
+        if solo == 0 {
+            // With more than two at work nobody may become alone: then this is not repeated soon.
+            self.outdated = crew.at_work > 2;
+            self.trusted_until = self.outdated.then(|| now + self.trust);
+            self.trust = (self.trust * 2).min(TRUST.1);
+        } else {
+            self.penalty = (self.penalty * 2).min(PENALTY.1);
+            self.trust = TRUST.0;
+        }
+        true
+    }
+
+    fn trust(&mut self, now: Instant) {
+        self.trusted_until = Some(now + self.trust);
+        self.outdated = true;
+        self.trust = (self.trust * 2).min(TRUST.1);
     }
 
     /// Whether the worker stays away from work that others get done.
-    pub(crate) fn is_retired(&self, now: Instant) -> bool {
-        self.retired_until.is_some_and(|until| now < until)
+    pub(crate) fn is_retired(&mut self, now: Instant, all: &Tempos) -> bool {
+        match self.retired_until {
+            Some(until) if now < until => true,
+            _ => {
+                self.come_back(all);
+                false
+            }
+        }
     }
 
-    /// Nobody else is at work: there is nobody to be in the way of.
-    pub(crate) fn come_back(&mut self) {
-        self.retired_until = None;
+    /// It is retired no longer.
+    pub(crate) fn come_back(&mut self, all: &Tempos) {
+        if self.retired_until.take().is_some() {
+            all.come_back();
+        }
     }
 }

@@ -13,9 +13,8 @@ use crate::share::{Look, NAP, Share};
 use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
 use crate::task::{self, JoinHandle, Keeper, Kept, PanicReporter, Ran, Runnable, Slot};
-use crate::tempo::{Tempo, Verdict};
+use crate::tempo::{Crew, Tempo};
 use std::future::Future;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 /// Every how many picks a worker looks whether it is of use.
@@ -99,7 +98,7 @@ impl Core {
     #[inline]
     fn pick(&mut self) -> Option<Runnable> {
         if self.queue.picks().is_multiple_of(TEMPO_INTERVAL) && NAPS {
-            self.keep_tempo();
+            self.keep_tempo(Instant::now());
         }
         let own = &self.handle.shared().workers[self.index].stealers;
         let task = self.queue.pick(own, &self.handle.shared().injector);
@@ -120,28 +119,25 @@ impl Core {
 
     /// Looks whether this worker is of use beside the others; if not, gives its tasks away.
     #[cold]
-    fn keep_tempo(&mut self) {
-        let shared = self.handle.shared();
-        if shared.workers.len() == 1 {
+    fn keep_tempo(&mut self, now: Instant) {
+        if self.handle.shared().workers.len() == 1 {
             return;
         }
-        let polls = shared.workers[self.index].stats.polls();
-        let solo = shared.solo_cost.load(Relaxed);
-        let thief = self.share.has_loot();
-        let verdict = self.tempo.tick(Instant::now(), polls, shared.idle.at_work(), thief, solo);
-        match verdict {
-            Verdict::Continue => {}
-            Verdict::Solo(cost) => shared.solo_cost.store(cost, Relaxed),
-            Verdict::Retire { forget_solo } => {
-                if forget_solo {
-                    shared.solo_cost.store(0, Relaxed);
-                }
-                while let Some(task) = self.drain() {
-                    shared.injector.push(task);
-                }
-                shared.idle.notify_remote();
+        let (polls, crew) = self.progress();
+        let shared = self.handle.shared();
+        if self.tempo.works(now, polls, crew, &shared.tempos) {
+            while let Some(task) = self.drain() {
+                shared.injector.push(task);
             }
+            shared.idle.notify_remote();
         }
+    }
+
+    /// How many tasks this worker has polled, and who is at work.
+    fn progress(&self) -> (u64, Crew) {
+        let shared = self.handle.shared();
+        let crew = Crew { workers: shared.workers.len(), at_work: shared.idle.at_work() };
+        (shared.workers[self.index].stats.polls(), crew)
     }
 
     /// Any task of its own queues.
@@ -161,11 +157,13 @@ impl Core {
     /// Looks for work of others. The task comes with the duty to run it.
     fn search(&mut self) -> Search {
         let now = Instant::now();
-        self.tempo.pause();
-        if self.handle.shared().idle.at_work() <= 1 {
-            self.tempo.come_back();
+        let (polls, crew) = self.progress();
+        self.tempo.runs_dry(now, polls, crew);
+        let tempos = &self.handle.shared().tempos;
+        if crew.at_work <= 1 {
+            self.tempo.come_back(tempos);
         }
-        let retired = self.tempo.is_retired(now);
+        let retired = self.tempo.is_retired(now, tempos);
         if !retired && let Some(task) = self.queue.take_injected(&self.handle.shared().injector) {
             self.notify_of_batch();
             return Search::Found(task);
@@ -194,7 +192,7 @@ impl Core {
 
     /// Takes work from another worker; else tells whether it left any there.
     ///
-    /// A retired worker takes only what is behind a poll that takes long, also from the injector.
+    /// A retired worker takes only what would wait long, also from the injector.
     fn search_others(&mut self, now: Instant, retired: bool) -> Result<Runnable, bool> {
         let mut left_work = false;
         let others = self.handle.shared().workers.len();
@@ -370,7 +368,9 @@ fn find_or_sleep(
             if matches!(search, Search::Found(_)) {
                 core.stop_searching();
                 core.woken_for_nothing = false;
-                core.share.found_work(Instant::now());
+                let now = Instant::now();
+                core.share.found_work(now);
+                core.keep_tempo(now);
             }
             search
         });
@@ -400,7 +400,7 @@ fn nap(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, stats: &Stats, left_work: b
     let mut retired = false;
     let wanted = NAPS
         && context::with_core(|core| {
-            retired = core.tempo.is_retired(Instant::now());
+            retired = core.tempo.is_retired(Instant::now(), &shared.tempos);
             let at_work = shared.idle.parked() + 1 < shared.workers.len();
             core.searching && core.share.should_nap(left_work, at_work)
         })
@@ -418,6 +418,7 @@ fn sleep(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, stats: &Stats) -> Found {
     let mut core = context::take_core().expect("a worker has a core");
     let searching = std::mem::replace(&mut core.searching, false);
     core.share.forget_looks();
+    core.tempo.come_back(&shared.tempos);
     bump(&stats.parks, 1);
     bump(&stats.needless_wakes, u64::from(core.woken_for_nothing));
     let visible = || shared.work_visible();

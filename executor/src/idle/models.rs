@@ -76,6 +76,7 @@ crate::model::models! {
         pool.push(1);
         assert_eq!(only.join().unwrap(), 1);
     } fails with NoFenceAfterPush as twin_m2_no_fence,
+                 NoFenceBeforeRescan as twin_m2_no_fence_before_rescan,
                  NoRescan as twin_m2_no_rescan,
                  NoNotify as twin_m2_no_notify;
 
@@ -124,6 +125,7 @@ crate::model::models! {
         let items = workers.map(|worker| worker.join().unwrap());
         assert_eq!(items[0] + items[1], 3);
     } fails with NoHandOver as twin_m4_no_hand_over,
+                 NoFenceBeforeHandOver as twin_m4_no_fence_before_hand_over,
                  NoRescan as twin_m4_no_rescan;
 
     /// M4, with the rest of a batch: a searcher that leaves while another searches on tells nobody

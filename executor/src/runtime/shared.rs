@@ -9,6 +9,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::deque::Injector;
 use crate::sync::{Arc, Mutex};
 use crate::task::{Runnable, Schedule};
+use crate::tempo::Tempos;
 use crate::worker::{Core, Worker};
 use crossbeam_utils::CachePadded;
 
@@ -28,9 +29,7 @@ pub(crate) struct Shared {
     pub(crate) idle: Idle<Box<Core>>,
     /// The core of a place that has no thread of its own: that of the thread that called `run`.
     pub(crate) spare: Mutex<Option<SeatedCore>>,
-    /// What a poll costs a worker that is the only one at work, in nanoseconds; see `tempo`. Not
-    /// one of `sync`'s, as it orders nothing.
-    pub(crate) solo_cost: CachePadded<std::sync::atomic::AtomicU64>,
+    pub(crate) tempos: CachePadded<Tempos>,
     closed: AtomicBool,
     pub(crate) shutdown: Shutdown,
 }
@@ -43,7 +42,7 @@ impl Shared {
             injector: CachePadded::new(Injector::new()),
             idle: Idle::new(count),
             spare: Mutex::new(None),
-            solo_cost: CachePadded::default(),
+            tempos: CachePadded::default(),
             closed: AtomicBool::new(false),
             shutdown: Shutdown::new(count),
         }

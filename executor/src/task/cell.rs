@@ -372,6 +372,7 @@ impl Runnable {
             let slot = unsafe { &mut *slot };
             if *slot == Slot::NONE {
                 *slot = keeper.keep(Kept(task));
+                debug_assert_ne!(*slot, Slot::NONE, "a keeper that does not keep");
             }
         });
         match header.state.pend() {
@@ -525,7 +526,7 @@ impl<T> JoinOwner<T> {
 
     /// Whether the task is complete; if not, `cx` will be woken when it is.
     #[inline]
-    pub(super) fn poll_complete(&self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn poll_complete(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.state();
         if now.is_complete() {
             return true;
@@ -533,14 +534,17 @@ impl<T> JoinOwner<T> {
         self.register(now, cx)
     }
 
-    fn register(&self, now: Snapshot, cx: &mut Context<'_>) -> bool {
+    fn register(&mut self, now: Snapshot, cx: &mut Context<'_>) -> bool {
         let header = self.header();
         if now.has_join_waker() && self.will_wake(cx.waker()) {
             return false;
         }
         let waker = cx.waker().clone();
         let old = match header.state.claim_join_slot() {
-            JoinSlot::Complete => return true,
+            JoinSlot::Complete => {
+                drop_waker(Some(waker));
+                return true;
+            }
             JoinSlot::Free => None,
             // SAFETY: the task was not complete when this handle cleared the bit (rule 4).
             JoinSlot::Reclaimed => Some(unsafe { take_join_waker(header) }),
@@ -567,9 +571,9 @@ impl<T> JoinOwner<T> {
             // leaves the slot's bytes as they are (rule 4).
             let slot = unsafe { &*slot };
             // SAFETY: the slot was written before the bit was set. `ManuallyDrop` has the layout
-            // of what it holds; only the waker's two pointers are compared.
+            // of what it holds; only the waker's two pointers are read.
             let registered = unsafe { &*slot.as_ptr().cast::<ManuallyDrop<Waker>>() };
-            registered.will_wake(waker)
+            (registered.data(), registered.vtable()) == (waker.data(), waker.vtable())
         })
     }
 

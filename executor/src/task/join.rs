@@ -83,7 +83,7 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(owner) = &self.owner else {
+        let Some(owner) = &mut self.owner else {
             panic!("JoinHandle polled after completion");
         };
         if !owner.poll_complete(cx) {

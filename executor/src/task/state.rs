@@ -215,8 +215,8 @@ impl State {
     /// Counts a wake through a borrowed waker.
     #[inline]
     pub(crate) fn wake_by_ref(&self) -> Wake {
-        // Ordering: Release publishes the waker's writes to the Acquire load of `start_run` (or to
-        // the AcqRel of `pend`); Acquire lets whoever schedules read the task's fields.
+        // Ordering: Release publishes the waker's writes to the Acquire load of `start_run`. The
+        // Acquire is more than is needed: the run takes in itself what it reads.
         let order = order(Ordering::AcqRel, Mutant::RelaxedWake, Ordering::Relaxed);
         self.woken(Snapshot(self.0.fetch_add(WAKE_ONE, order)))
     }
@@ -296,7 +296,7 @@ impl State {
             return Pend::Idle;
         }
         // Ordering: Release hands the future and the task's fields to whoever wakes and runs it
-        // next; Acquire takes in the wakes that came during the poll.
+        // next. The Acquire is more than is needed: the next `start_run` takes the wakes in.
         let before = Snapshot(self.0.fetch_sub(WAKE_ONE, Ordering::AcqRel));
         debug_assert!(!before.is_complete() && before.wakes() > 0, "end of a run of {before:?}");
         if before.wakes() == 1 { Pend::Idle } else { Pend::Reschedule }
