@@ -11,8 +11,8 @@
 //! * **How fast the victim works**, by its count of polls between two looks. A victim whose polls
 //!   take long has queued tasks that may be worth taking: one is taken at once, and more as long as
 //!   the loot pays; if it does not, one each [`NAP`]. (A task that spawns ten thousand others is
-//!   inside a long poll, too.) A victim whose count has not moved for [`STUCK`] is stuck, and its
-//!   queue is emptied.
+//!   inside a long poll, too.) A victim whose count has not moved and whose queue has not grown for
+//!   [`STUCK`] is stuck, and its queue is emptied.
 //!
 //! A thief that has backed off watches its victims for [`SHORT_SPIN`], then naps, [`NAP`] at a time.
 //! That bounds how long a runnable task waits behind a worker that is inside a long poll while
@@ -34,8 +34,8 @@ const WORTH_STEALING: Duration = Duration::from_nanos(600);
 /// How long a victim has to be watched to tell how fast it works.
 const WINDOW: Duration = Duration::from_nanos(1_500);
 
-/// A victim whose count has not moved for so long is stuck, and its queue is emptied by others at
-/// full speed, whatever the tasks are worth.
+/// A victim that has shown no life for so long is stuck, and its queue is emptied by others at full
+/// speed, whatever the tasks are worth.
 const STUCK: Duration = Duration::from_micros(400);
 
 /// What a worker that has retired (see `tempo`) takes would else have waited for so long.
@@ -77,9 +77,11 @@ pub(crate) enum Look {
 #[derive(Clone, Copy, Default)]
 struct Seen {
     polls: u64,
+    /// How many tasks it had, at the last look of all.
+    queued: usize,
     /// When it was looked at, as far as that is still of use.
     at: Option<Instant>,
-    /// Since when its count of polls has not moved.
+    /// Since when its count of polls has not moved and its queue not grown.
     unmoved_since: Option<Instant>,
 }
 
@@ -164,11 +166,15 @@ impl Share {
                 since / polled.max(1)
             },
         );
-        let unmoved_since = seen.unmoved_since.filter(|_| polls == seen.polls).unwrap_or(now);
+        // One that spawns within a long poll is not stuck, and would be held up by thieves.
+        let unmoved = polls == seen.polls && queued <= seen.queued;
+        let unmoved_since = seen.unmoved_since.filter(|_| unmoved).unwrap_or(now);
+        self.seen[victim].queued = queued;
+        self.seen[victim].unmoved_since = Some(unmoved_since);
         // A look too soon after the last one says nothing about the victim's speed: keep the older.
         if seen.at.is_none() || cost.is_some() {
-            let unmoved_since = Some(unmoved_since);
-            self.seen[victim] = Seen { polls, at: Some(now), unmoved_since };
+            self.seen[victim].polls = polls;
+            self.seen[victim].at = Some(now);
         }
         if queued == 0 {
             return Look::Empty;

@@ -1,8 +1,8 @@
 //! The policy, with a clock that is turned by hand.
 
 use super::{
-    IDLE_NAPS, LONG_GAP, LONG_SPIN, LONGEST_BACK_OFF, Look, NAP, SHORT_SPIN, STUCK, Share, WINDOW,
-    WORTH_STEALING,
+    IDLE_NAPS, LONG_GAP, LONG_SPIN, LONGEST_BACK_OFF, Look, NAP, RETIRED_WAIT, SHORT_SPIN, STUCK,
+    Share, WINDOW, WORTH_STEALING,
 };
 use std::time::{Duration, Instant};
 
@@ -242,15 +242,43 @@ fn a_count_of_polls_may_wrap() {
 }
 
 #[test]
-fn a_retired_worker_takes_only_from_victims_that_are_slow() {
+fn a_retired_worker_takes_only_what_would_wait_long() {
     let mut thief = Thief::new();
-    let fast = thief.polls_of_a_fast_victim();
-    assert_eq!(thief.share.look(0, 9, fast, thief.now, true), Look::LeaveBe);
-    assert_eq!(thief.share.look(1, 9, 5, thief.now, true), Look::LeaveBe);
-    thief.wait(WINDOW);
-    let fast = thief.polls_of_a_fast_victim();
-    assert_eq!(thief.share.look(0, 9, fast, thief.now, true), Look::LeaveBe);
-    assert_eq!(thief.share.look(1, 9, 5, thief.now, true), Look::Steal);
+    let look =
+        |thief: &mut Thief, queued, polls| thief.share.look(0, queued, polls, thief.now, true);
+    // Five microseconds a poll: what waits behind nineteen of them is left.
+    assert_eq!(look(&mut thief, 19, 0), Look::LeaveBe);
+    thief.wait(MICROSECOND * 50);
+    assert_eq!(look(&mut thief, 19, 10), Look::LeaveBe);
+    thief.wait(MICROSECOND * 50);
+    assert_eq!(look(&mut thief, 20, 20), Look::Steal);
+    // One poll that does not end.
+    thief.wait(RETIRED_WAIT - MICROSECOND);
+    assert_eq!(look(&mut thief, 1, 20), Look::LeaveBe);
+    thief.wait(RETIRED_WAIT);
+    assert_eq!(look(&mut thief, 1, 20), Look::Steal);
+    let mut thief = Thief::new();
+    look(&mut thief, 1, 20);
+    while thief.now.duration_since(thief.start) < STUCK {
+        look(&mut thief.wait(WINDOW), 1, 20);
+    }
+    assert_eq!(look(&mut thief, 1, 20), Look::Steal, "a stuck one is emptied");
+}
+
+#[test]
+fn a_victim_that_spawns_in_a_long_poll_is_not_stuck() {
+    let mut thief = Thief::backed_off();
+    for queued in 2..2_000 {
+        let look = thief.wait(MICROSECOND).look(queued, 7);
+        if look == Look::Steal {
+            thief.takes_what_is_not_worth_it();
+        }
+    }
+    assert_eq!(thief.look(2_000, 7), Look::LeaveBe);
+    // It goes on without spawning.
+    thief.wait(STUCK);
+    assert_eq!(thief.look(1_999, 7), Look::Steal);
+    assert_eq!(thief.look(1_998, 7), Look::Steal);
 }
 
 #[test]
