@@ -147,7 +147,7 @@ impl Share {
     }
 
     /// Decides about a victim that has `queued` tasks and has polled `polls` times in its life.
-    /// `retired`: it is to take only what would wait for longer than [`RETIRED_WAIT`].
+    /// `retired`: what would not wait for longer than [`RETIRED_WAIT`] it leaves be.
     pub(crate) fn look(
         &mut self,
         victim: usize,
@@ -180,17 +180,16 @@ impl Share {
             return Look::Empty;
         }
         let stuck = now.duration_since(unmoved_since) >= STUCK;
-        let steals = if retired {
+        let calm = self.calm_until.is_some_and(|time| now < time);
+        let slow = !calm && cost.is_some_and(|cost| cost >= WORTH_STEALING);
+        let tries = self.next_try.is_some_and(|time| now >= time);
+        // A victim that works fast runs its only task before a thief has moved it.
+        let steals = slow || queued > 1 && (self.pays || tries);
+        let waits_long = || {
             let queued = u32::try_from(queued).unwrap_or(u32::MAX);
             cost.is_some_and(|cost| cost.saturating_mul(queued) >= RETIRED_WAIT)
-        } else {
-            let calm = self.calm_until.is_some_and(|time| now < time);
-            let tries = self.next_try.is_some_and(|time| now >= time);
-            let slow = !calm && cost.is_some_and(|cost| cost >= WORTH_STEALING);
-            // A victim that works fast runs its only task before a thief has moved it.
-            slow || queued > 1 && (self.pays || tries)
         };
-        if stuck || steals { Look::Steal } else { Look::LeaveBe }
+        if stuck || steals && (!retired || waits_long()) { Look::Steal } else { Look::LeaveBe }
     }
 
     /// The thief took `tasks` tasks.

@@ -8,7 +8,8 @@
 //! * A worker that is the only one at work publishes what a poll costs it: the *solo cost*.
 //! * A worker beside others compares what a poll costs it. If that is so much more that all of them
 //!   together poll fewer tasks than one did, it *retires*: it gives its tasks to the injector and
-//!   naps, for longer each time the comparison turns out the same. One always stays.
+//!   naps, for longer each time the comparison turns out the same. One always stays, and so does
+//!   who has more than [`LUGGAGE`] tasks to give away.
 //! * If nobody has worked alone lately, a worker retires for [`EXPERIMENT`] to find out. That costs
 //!   a few hundred microseconds now and then, less often each time the answer is that two are
 //!   better.
@@ -33,6 +34,9 @@ const SMALL_POLL: u64 = 50_000;
 const ENOUGH_POLLS: u64 = 128;
 const ENOUGH_TIME: Duration = Duration::from_micros(100);
 const FEW_POLLS: u64 = 8;
+
+/// With more tasks than this a worker does not retire: they would all have to be moved.
+const LUGGAGE: usize = 32;
 
 /// How long a worker retires to let another one work alone.
 const EXPERIMENT: Duration = Duration::from_micros(300);
@@ -117,9 +121,16 @@ impl Tempo {
         }
     }
 
-    /// The worker has work and has polled `polls` times in its life. True: it has just retired, and
-    /// has to give its tasks away.
-    pub(crate) fn works(&mut self, now: Instant, polls: u64, crew: Crew, all: &Tempos) -> bool {
+    /// The worker has work and has polled `polls` times in its life; `queued` tasks are its own.
+    /// True: it has just retired, and has to give them away.
+    pub(crate) fn works(
+        &mut self,
+        now: Instant,
+        polls: u64,
+        queued: usize,
+        crew: Crew,
+        all: &Tempos,
+    ) -> bool {
         let alone = crew.at_work <= 1;
         self.end_piece(now, polls, alone);
         self.piece = Some((now, polls, alone));
@@ -131,7 +142,10 @@ impl Tempo {
             all.solo_cost.store(sample.cost(), Ordering::Relaxed);
             return false;
         }
-        let retires = sample.cost() < SMALL_POLL && self.judge(now, sample.cost(), crew, all);
+        if sample.cost() > SMALL_POLL || queued > LUGGAGE {
+            return false;
+        }
+        let retires = self.judge(now, sample.cost(), crew, all);
         if retires {
             self.piece = None;
         }

@@ -125,7 +125,8 @@ impl Core {
         }
         let (polls, crew) = self.progress();
         let shared = self.handle.shared();
-        if self.tempo.works(now, polls, crew, &shared.tempos) {
+        let queued = shared.workers[self.index].stealers.len();
+        if self.tempo.works(now, polls, queued, crew, &shared.tempos) {
             while let Some(task) = self.drain() {
                 shared.injector.push(task);
             }
