@@ -191,14 +191,14 @@ impl Tempo {
             return false;
         }
         self.retired_until = Some(now + time);
-        if solo == 0 {
-            // With more than two at work nobody may become alone: then this is not repeated soon.
-            self.outdated = crew.at_work > 2;
-            self.trusted_until = self.outdated.then(|| now + self.trust);
-            self.trust = (self.trust * 2).min(TRUST.1);
-        } else {
-            self.penalty = (self.penalty * 2).min(PENALTY.1);
-            self.trust = TRUST.0;
+        match solo {
+            0 if crew.at_work == 2 => self.trusted_until = None,
+            // With more than two at work nobody may become alone: this is not repeated soon.
+            0 => self.trust(now),
+            _ => {
+                self.penalty = (self.penalty * 2).min(PENALTY.1);
+                self.trust = TRUST.0;
+            }
         }
         true
     }

@@ -1,1 +1,191 @@
+//! Who retires and for how long, with a clock that is turned by hand.
 
+use super::{
+    Crew, ENOUGH_POLLS, ENOUGH_TIME, EXPERIMENT, FEW_POLLS, LUGGAGE, PENALTY, SMALL_POLL, TRUST,
+    Tempo, Tempos,
+};
+use std::time::{Duration, Instant};
+
+const MICROSECOND: Duration = Duration::from_micros(1);
+const ALONE: Crew = Crew { workers: 2, at_work: 1 };
+const BESIDE: Crew = Crew { workers: 2, at_work: 2 };
+
+/// A worker with its clock.
+struct Worker<'a> {
+    tempo: Tempo,
+    all: &'a Tempos,
+    now: Instant,
+    polls: u64,
+    queued: usize,
+}
+
+impl<'a> Worker<'a> {
+    fn new(all: &'a Tempos) -> Self {
+        Self { tempo: Tempo::new(), all, now: Instant::now(), polls: 0, queued: 0 }
+    }
+
+    /// Polls so often at this cost, and tells. True: it retires.
+    fn polls(&mut self, polls: u64, cost: Duration, crew: Crew) -> bool {
+        self.tempo.works(self.now, self.polls, self.queued, crew, self.all);
+        self.polls += polls;
+        self.now += cost * u32::try_from(polls).expect("not that many");
+        self.tempo.works(self.now, self.polls, self.queued, crew, self.all)
+    }
+
+    /// Polls as often as is enough.
+    fn works(&mut self, cost: Duration, crew: Crew) -> bool {
+        self.polls(ENOUGH_POLLS, cost, crew)
+    }
+
+    fn wait(&mut self, time: Duration) -> &mut Self {
+        self.tempo.runs_dry(self.now, self.polls, BESIDE);
+        self.now += time;
+        self
+    }
+
+    fn is_retired(&mut self) -> bool {
+        self.tempo.is_retired(self.now, self.all)
+    }
+}
+
+fn solo_cost(all: &Tempos) -> u64 {
+    all.solo_cost.load(super::Ordering::Relaxed)
+}
+
+fn retired(all: &Tempos) -> u64 {
+    all.retired.load(super::Ordering::Relaxed)
+}
+
+/// Workers among whom somebody found out that a poll costs a microsecond.
+fn known() -> Tempos {
+    let all = Tempos::default();
+    assert!(!Worker::new(&all).works(MICROSECOND, ALONE));
+    assert_eq!(solo_cost(&all), 1_000);
+    all
+}
+
+#[test]
+fn who_is_worse_than_one_alone_retires_for_longer_each_time() {
+    let all = known();
+    let mut worker = Worker::new(&all);
+    for penalty in [PENALTY.0, PENALTY.0 * 2, PENALTY.0 * 4, PENALTY.1, PENALTY.1] {
+        assert!(worker.works(MICROSECOND * 2 + Duration::from_nanos(10), BESIDE));
+        assert_eq!(retired(&all), 1);
+        assert!(worker.wait(penalty - MICROSECOND).is_retired());
+        assert!(!worker.wait(MICROSECOND).is_retired());
+        assert_eq!(retired(&all), 0);
+    }
+}
+
+#[test]
+fn who_is_of_use_is_trusted_and_then_finds_out_anew() {
+    let all = known();
+    let mut worker = Worker::new(&all);
+    assert!(!worker.works(MICROSECOND * 2, BESIDE), "two are as good as one");
+    assert!(!worker.works(MICROSECOND * 9, BESIDE), "it is trusted");
+    worker.wait(TRUST.0);
+    assert!(worker.works(MICROSECOND, BESIDE), "the solo cost that is known is too old");
+    assert_eq!(solo_cost(&all), 0);
+    assert!(worker.wait(EXPERIMENT - MICROSECOND).is_retired());
+    assert!(!worker.wait(MICROSECOND).is_retired());
+    // The answer is the same: twice the trust.
+    assert!(!Worker::new(&all).works(MICROSECOND, ALONE));
+    assert!(!worker.works(MICROSECOND, BESIDE));
+    worker.wait(TRUST.0 * 2 - ENOUGH_TIME * 3);
+    assert!(!worker.works(MICROSECOND / 2, BESIDE));
+    assert!(worker.wait(ENOUGH_TIME * 3).works(MICROSECOND, BESIDE));
+}
+
+#[test]
+fn if_nobody_worked_alone_yet_a_worker_steps_aside_to_find_out() {
+    let all = Tempos::default();
+    let mut worker = Worker::new(&all);
+    assert!(worker.works(MICROSECOND, BESIDE));
+    assert!(worker.is_retired());
+    assert!(!worker.wait(EXPERIMENT).is_retired());
+}
+
+#[test]
+fn among_many_the_experiment_is_not_repeated_at_once() {
+    let (all, crew) = (Tempos::default(), Crew { workers: 3, at_work: 3 });
+    let mut worker = Worker::new(&all);
+    assert!(worker.works(MICROSECOND, crew));
+    assert!(!worker.wait(EXPERIMENT).is_retired());
+    assert!(!worker.works(MICROSECOND, crew), "nobody became alone, and would not now");
+    assert!(worker.wait(TRUST.0).works(MICROSECOND, crew));
+}
+
+#[test]
+fn one_worker_always_stays() {
+    let all = known();
+    let mut workers = [Worker::new(&all), Worker::new(&all)];
+    assert!(workers[0].works(MICROSECOND * 9, BESIDE));
+    assert!(!workers[1].works(MICROSECOND * 9, BESIDE));
+    workers[0].tempo.come_back(&all);
+    assert!(!workers[0].is_retired());
+    assert!(workers[1].works(MICROSECOND * 9, BESIDE));
+    assert_eq!(retired(&all), 1);
+    // To come back twice is to come back once.
+    workers[0].tempo.come_back(&all);
+    assert_eq!(retired(&all), 1);
+}
+
+#[test]
+fn who_has_much_to_give_away_stays() {
+    let all = known();
+    let mut worker = Worker::new(&all);
+    worker.queued = LUGGAGE + 1;
+    assert!(!worker.works(MICROSECOND * 9, BESIDE));
+    worker.queued = LUGGAGE;
+    assert!(worker.works(MICROSECOND * 9, BESIDE));
+}
+
+#[test]
+fn long_polls_are_never_in_the_way() {
+    let all = known();
+    let mut worker = Worker::new(&all);
+    assert!(!worker.works(Duration::from_nanos(SMALL_POLL + 1), BESIDE));
+    assert!(worker.works(Duration::from_nanos(SMALL_POLL), BESIDE));
+}
+
+#[test]
+fn what_was_polled_before_and_after_a_dry_spell_counts_and_the_spell_does_not() {
+    let all = known();
+    let mut worker = Worker::new(&all);
+    let pieces = FEW_POLLS - 1;
+    for _ in 0..pieces {
+        assert!(!worker.polls(1, MICROSECOND * 5, BESIDE), "not enough to tell");
+        worker.wait(Duration::from_secs(1));
+    }
+    assert_eq!(worker.tempo.sample.polls, pieces);
+    assert_eq!(worker.tempo.sample.time, MICROSECOND * 5 * pieces as u32);
+    assert!(worker.polls(ENOUGH_POLLS - pieces, MICROSECOND * 5, BESIDE));
+}
+
+#[test]
+fn a_few_polls_that_took_time_are_enough() {
+    let all = Tempos::default();
+    let mut worker = Worker::new(&all);
+    let cost = ENOUGH_TIME / FEW_POLLS as u32;
+    assert!(!worker.polls(FEW_POLLS - 1, cost, ALONE));
+    assert_eq!(solo_cost(&all), 0);
+    assert!(!worker.polls(1, cost, ALONE));
+    assert_eq!(u128::from(solo_cost(&all)), cost.as_nanos());
+}
+
+#[test]
+fn a_piece_in_which_the_company_changed_says_nothing() {
+    let all = Tempos::default();
+    let mut worker = Worker::new(&all);
+    worker.tempo.works(worker.now, 0, 0, BESIDE, &all);
+    worker.now += Duration::from_secs(1);
+    worker.tempo.works(worker.now, 1, 0, ALONE, &all);
+    assert_eq!(worker.tempo.sample.polls, 0);
+    // Nor is what was polled alone counted with what was polled beside another.
+    worker.polls = 1;
+    worker.polls(5, MICROSECOND, ALONE);
+    assert_eq!((worker.tempo.sample.polls, worker.tempo.sample.alone), (5, true));
+    worker.tempo.runs_dry(worker.now, worker.polls, ALONE);
+    worker.polls(3, MICROSECOND, BESIDE);
+    assert_eq!((worker.tempo.sample.polls, worker.tempo.sample.alone), (3, false));
+}
