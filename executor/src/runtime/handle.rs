@@ -59,8 +59,8 @@ impl Runtime {
     /// While the future waits, the calling thread takes the place of a worker that is parked, if
     /// there is one, and runs tasks: spawning and awaiting in `future` costs what it costs in a
     /// task. The other side of this: while a task that it runs computes without an `await`, the
-    /// future is not polled. Long computations belong into
-    /// [`spawn_blocking`](crate::spawn_blocking()).
+    /// future is not polled; and a future that blocks the thread keeps a worker's place from
+    /// running tasks. Long computations belong into [`spawn_blocking`](crate::spawn_blocking()).
     ///
     /// The future need not be `Send`, nor `'static`. Any number of threads may call this at a
     /// time.

@@ -260,7 +260,7 @@ fn a_retired_worker_takes_only_what_would_wait_long() {
     let mut thief = Thief::new();
     look(&mut thief, 1, 20);
     while thief.now.duration_since(thief.start) < STUCK {
-        look(&mut thief.wait(WINDOW), 1, 20);
+        look(thief.wait(WINDOW), 1, 20);
     }
     assert_eq!(look(&mut thief, 1, 20), Look::Steal, "a stuck one is emptied");
 }
