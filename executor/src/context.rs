@@ -11,7 +11,7 @@ use crate::runtime::{Handle, NoRuntime, Shared};
 use crate::sync::{Arc, local};
 use crate::task::Runnable;
 use crate::unwind;
-use crate::worker::Core;
+use crate::worker::{self, Core};
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroUsize;
 
@@ -25,6 +25,8 @@ struct Run {
     overrides: Cell<usize>,
     /// Whether a completed task's joiner is being woken.
     joining: Cell<bool>,
+    /// How many tasks are being run inside each other's polls.
+    depth: Cell<usize>,
 }
 
 struct Context {
@@ -45,6 +47,7 @@ local! {
         woke_itself: Cell::new(false),
         overrides: Cell::new(0),
         joining: Cell::new(false),
+        depth: Cell::new(0),
     };
     static CONTEXT: Context = Context {
         core: RefCell::new(None),
@@ -107,6 +110,22 @@ pub(crate) fn while_joining(wake: impl FnOnce()) {
     let outer = RUN.with(|run| run.joining.replace(true));
     wake();
     RUN.with(|run| run.joining.set(outer));
+}
+
+/// Runs the task on top of this worker's queue as a part of the current poll, if it is the one that
+/// is meant and at most `deepest` are run inside each other.
+#[inline]
+pub(crate) fn run_from_top(deepest: usize, is_meant: impl FnOnce(&Runnable) -> bool) {
+    let depth = RUN.with(|run| run.depth.get());
+    if depth >= deepest {
+        return;
+    }
+    if let Some(task) = with_core(|core| core.take_from_top(is_meant)).flatten() {
+        RUN.with(|run| run.depth.set(depth + 1));
+        // All code of users in it is called in nets, so it comes back here.
+        worker::run_in_place(task);
+        RUN.with(|run| run.depth.set(depth));
+    }
 }
 
 /// Cancels a task of a runtime that shuts down or is gone.

@@ -67,6 +67,7 @@
 
 mod context;
 mod idle;
+mod join;
 #[cfg(all(test, filch_loom))]
 mod model;
 mod park;
@@ -83,6 +84,7 @@ mod tempo;
 mod unwind;
 mod worker;
 
+pub use join::{join, join_all};
 pub use runtime::{Builder, EnterGuard, Handle, NoRuntime, Runtime, ShutdownReport, run};
 #[cfg(feature = "blocking")]
 pub use spawn::spawn_blocking;

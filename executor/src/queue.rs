@@ -63,6 +63,12 @@ impl LocalQueue {
         unwind::never(|| self.woken.push(task));
     }
 
+    /// The task on top.
+    #[inline]
+    pub(crate) fn take_spawned(&self) -> Option<Runnable> {
+        unwind::never(|| self.spawned.pop())
+    }
+
     /// The next task to run.
     #[inline]
     pub(crate) fn pick(

@@ -80,6 +80,21 @@ impl Core {
         self.notify();
     }
 
+    /// The task on top, if it is the one that is meant.
+    #[inline]
+    pub(crate) fn take_from_top(
+        &mut self,
+        is_meant: impl FnOnce(&Runnable) -> bool,
+    ) -> Option<Runnable> {
+        let task = self.queue.take_spawned()?;
+        if is_meant(&task) && !self.handle.shared().is_closed() {
+            return Some(task);
+        }
+        // It was out of sight for a moment, and this worker does not search.
+        self.push_spawned(task);
+        None
+    }
+
     /// Queues a task behind the others.
     #[inline]
     pub(crate) fn push_woken(&mut self, task: Runnable) {
@@ -339,11 +354,45 @@ fn run(task: Runnable, keeper: &WorkerKeeper<'_>, stats: &Stats) {
         Ran::Woken(task) => {
             context::with_core(|core| core.push_woken(task));
         }
-        Ran::Complete => {
-            if shared.is_closed() {
-                shared.note_finished();
-            }
+        Ran::Complete => shared.note_finished_if_closed(),
+    }
+}
+
+/// Polls a task once inside the poll of another.
+pub(crate) fn run_in_place(task: Runnable) {
+    context::with_core(|core| bump(&core.handle.shared().workers[core.index].stats.polls, 1));
+    match task.run(&ThisWorker) {
+        Ran::Idle => {}
+        Ran::Woken(task) => {
+            context::with_core(|core| core.push_woken(task));
         }
+        Ran::Complete => {
+            context::with_core(|core| core.handle.shared().note_finished_if_closed());
+        }
+    }
+}
+
+/// The same as [`WorkerKeeper`] for the worker of this thread, found when it is needed.
+struct ThisWorker;
+
+impl ThisWorker {
+    fn with<R>(f: impl FnOnce(WorkerKeeper<'_>) -> R) -> R {
+        context::with_core(|core| f(WorkerKeeper { handle: &core.handle, index: core.index }))
+            .expect("a worker keeps its core during a poll")
+    }
+}
+
+impl Keeper for ThisWorker {
+    fn keep(&self, task: Kept) -> Slot {
+        Self::with(|keeper| keeper.keep(task))
+    }
+
+    fn forget(&self, slot: Slot) {
+        Self::with(|keeper| keeper.forget(slot));
+    }
+
+    fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
+        Self::with(|keeper| keeper.panic_reporter())
     }
 }
 

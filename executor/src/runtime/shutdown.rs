@@ -117,9 +117,12 @@ impl Shared {
         }
     }
 
-    /// A task came to its end after the shutdown began.
-    pub(crate) fn note_finished(&self) {
-        self.shutdown.finished.fetch_add(1, Ordering::Relaxed);
+    /// A task came to its end by itself: maybe after the shutdown began.
+    #[inline]
+    pub(crate) fn note_finished_if_closed(&self) {
+        if self.is_closed() {
+            self.shutdown.finished.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn steal_injected(&self) -> Option<Runnable> {

@@ -507,6 +507,11 @@ impl<T> JoinOwner<T> {
         unsafe { header(self.task) }
     }
 
+    #[inline]
+    pub(super) fn is_of(&self, task: &Runnable) -> bool {
+        self.task == task.0
+    }
+
     pub(super) fn is_finished(&self) -> bool {
         self.state().is_complete()
     }

@@ -1,7 +1,7 @@
 //! The handles that a spawner keeps.
 
 use super::TaskId;
-use super::cell::{JoinOwner, TaskRef};
+use super::cell::{JoinOwner, Runnable, TaskRef};
 use super::error::JoinError;
 use std::fmt;
 use std::future::Future;
@@ -76,6 +76,18 @@ impl<T> JoinHandle<T> {
     /// The task's id.
     pub fn id(&self) -> TaskId {
         self.id
+    }
+
+    /// Whether the right to run is this task's.
+    #[inline]
+    pub(crate) fn is_of(&self, task: &Runnable) -> bool {
+        self.owner.as_ref().is_some_and(|owner| owner.is_of(task))
+    }
+
+    /// Whether the result was given.
+    #[inline]
+    pub(crate) fn is_given(&self) -> bool {
+        self.owner.is_none()
     }
 }
 
