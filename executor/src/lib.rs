@@ -66,6 +66,7 @@
 //! * `blocking` (default): `spawn_blocking`, on the threads of the `blocking` crate.
 
 mod context;
+pub mod coroutine;
 mod idle;
 #[cfg(all(test, filch_loom))]
 mod model;
