@@ -45,6 +45,7 @@
 //!
 //! Values and answers are found through a thread-local while a coroutine is polled, so `Y` and `R` are
 //! `'static`; the body need not be.
+#![doc = include_str!("coroutine/python.md")]
 
 mod co;
 mod drive;
