@@ -43,7 +43,7 @@ pub(super) struct Exchange<Y, R> {
     /// The waker that the coroutine is polled with.
     driver: WakerAddress,
     /// What only combinators bring about.
-    pub(super) aside: Aside<Y, R>,
+    aside: Aside<Y, R>,
 }
 
 /// What one `suspend(..).await` after another never needs: it is for several suspensions at once,
@@ -92,12 +92,14 @@ impl<Y, R> Exchange<Y, R> {
         Self { issued, out: None, answer, driver: address(driver), aside }
     }
 
-    /// After a poll that was pending: the value that comes out.
+    /// After a poll that was pending: the value that comes out. Puts what is to be kept into `aside`,
+    /// where nothing is; nothing is left here.
     #[inline]
-    pub(super) fn leave(&mut self) -> Option<(Ticket, Y)> {
+    pub(super) fn leave(&mut self, aside: &mut Aside<Y, R>) -> Option<(Ticket, Y)> {
         if self.aside.is_some() || self.answer.is_some() {
             self.tidy();
         }
+        mem::swap(aside, &mut self.aside);
         self.out.take()
     }
 
@@ -109,12 +111,13 @@ impl<Y, R> Exchange<Y, R> {
         }
     }
 
-    /// After the last poll.
+    /// After the last poll: puts what is to be kept into `aside`.
     #[inline]
-    pub(super) fn finish(&mut self) {
+    pub(super) fn finish(&mut self, aside: &mut Aside<Y, R>) {
         if self.aside.is_some() || self.answer.is_some() {
             self.keep_answer();
             self.aside.as_deref_mut().into_iter().for_each(Set::finish);
+            mem::swap(aside, &mut self.aside);
         }
     }
 

@@ -5,6 +5,7 @@ use super::object::{Coroutine, Phase};
 use super::step::{SendError, Step};
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::task::{Context, Poll, Waker};
 
 impl<Y: 'static, R: 'static, T, F: Future<Output = T> + ?Sized> Coroutine<Y, R, T, F> {
@@ -111,12 +112,12 @@ impl<Y: 'static, R: 'static, T, F: Future<Output = T> + ?Sized> Coroutine<Y, R, 
         let exchange = Exchange::new(self.issued, answer, cx.waker(), self.aside.take());
         let mut exchange = RefCell::new(exchange);
         let polled = exchange::enter(self.id, &exchange, || frame.as_mut().poll(cx));
-        let exchange = exchange.get_mut();
-        self.issued = exchange.issued;
+        self.issued = exchange.get_mut().issued;
         match polled {
             Poll::Pending => {
-                let out = exchange.leave();
-                self.aside = exchange.aside.take();
+                let out = exchange.get_mut().leave(&mut self.aside);
+                // It is empty. The compiler, which cannot know, would call its destructor.
+                mem::forget(exchange);
                 self.frame = Some(frame);
                 match out {
                     Some((ticket, value)) => {
@@ -130,8 +131,7 @@ impl<Y: 'static, R: 'static, T, F: Future<Output = T> + ?Sized> Coroutine<Y, R, 
                 }
             }
             Poll::Ready(output) => {
-                exchange.finish();
-                self.aside = exchange.aside.take();
+                exchange.get_mut().finish(&mut self.aside);
                 drop(frame);
                 Poll::Ready(Ok(Step::Complete(output)))
             }
