@@ -101,7 +101,8 @@ impl<Y, R> Unpin for Suspend<'_, Y, R> {}
 impl<Y: 'static, R: 'static> Future for Suspend<'_, Y, R> {
     type Output = Option<R>;
 
-    #[inline]
+    // Always: the `await` is the one place that calls it.
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<R>> {
         match self.stage {
             Stage::Ready(_) => self.place(cx.waker()),
