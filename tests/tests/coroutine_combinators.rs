@@ -1,13 +1,15 @@
 //! Suspensions under combinators, which replace the waker and choose what they poll: values come out
 //! in the order of the first polls, and each answer finds the suspension whose value came out last.
 
-use filch::coroutine::{Co, Coroutine, SendError, Step};
+use filch::coroutine::{Co, Coroutine, SendError, Step, Suspend};
 use filch_tests::rng::{Rng, seed};
+use filch_tests::wakers::CountingWaker;
 use filch_tests::{LONG, runtime, within};
 use futures_lite::FutureExt;
 use futures_util::future::{Either, join, join_all, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::pin::pin;
+use std::task::{Context, Waker};
 
 #[test]
 fn joined_suspensions_are_answered_each_by_its_own() {
@@ -96,6 +98,35 @@ async fn echo(co: &Co<u32, u32>, n: u32) -> u32 {
         own += u32::from(co.suspend(value).await == Some(value + 1000));
     }
     own
+}
+
+/// The waker of its last poll, if that was not the coroutine's own, and no longer than it is needed.
+#[test]
+fn a_suspension_keeps_one_waker_at_most() {
+    let ((old, old_waker), (new, new_waker)) = (CountingWaker::new(), CountingWaker::new());
+    let mut coroutine = Coroutine::new(async |co: Co<u8, u8>| {
+        let poll = |suspension: &mut Suspend<'_, u8, u8>, waker: &Waker| {
+            assert!(pin!(suspension).poll(&mut Context::from_waker(waker)).is_pending());
+        };
+        let mut second = {
+            let mut first = co.suspend(1);
+            let mut second = co.suspend(2);
+            poll(&mut first, Waker::noop());
+            poll(&mut second, &old_waker);
+            poll(&mut second, &old_waker);
+            assert_eq!(old.wakers(), 2, "the test's and one clone");
+            first.await;
+            second
+        };
+        poll(&mut second, &new_waker);
+        assert_eq!((old.wakers(), new.wakers()), (1, 2));
+        poll(&mut second, Waker::noop());
+        drop(second);
+        assert_eq!((old.wakers(), new.wakers()), (1, 1));
+    });
+    assert_eq!(coroutine.send(None), Ok(Step::Yielded(1)));
+    assert_eq!(coroutine.send(None), Ok(Step::Complete(())));
+    assert_eq!((old.wakes(), new.wakes()), (0, 0));
 }
 
 #[test]
