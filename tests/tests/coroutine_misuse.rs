@@ -2,11 +2,11 @@
 //! and what makes no sense panics where it is done.
 
 use filch::coroutine::{Co, Coroutine, SendError, Step, drive};
-use filch_tests::{Counter, Event, LONG, panic_text, runtime, within};
+use filch_tests::{Counter, LONG, panic_text, runtime, within};
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::pin;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::task::{Context, Poll, Waker};
 
 const ELSEWHERE: &str = "a coroutine suspended from elsewhere";
@@ -218,19 +218,17 @@ fn a_suspension_awaited_by_another_task_panics_there_and_the_coroutine_goes_on()
 
 #[test]
 fn a_placed_suspension_that_moves_away_leaves_the_answer_behind() {
-    let co_is_static = Event::new();
+    /// Lives for ever, so that the suspension may go anywhere.
+    static CO: OnceLock<Co<u8, u8>> = OnceLock::new();
     let (give, take) = mpsc::channel();
     let mut coroutine = Coroutine::new(async |co: Co<u8, u8>| {
-        // Leaked, so that the suspension may go anywhere.
-        let co: &'static Co<u8, u8> = Box::leak(Box::new(co));
+        let co = CO.get_or_init(|| co);
         let mut suspension = co.suspend(1);
         assert!(poll_once(&mut suspension).await);
         give.send(suspension).expect("the test keeps its end");
-        co_is_static.set();
         co.suspend(2).await
     });
     assert_eq!(coroutine.send(None), Ok(Step::Yielded(1)));
-    assert!(co_is_static.is_set());
     let mut suspension = take.recv().expect("the body gave it away");
     let text = panic_text(|| pin!(&mut suspension).poll(&mut noop()));
     assert!(text.starts_with(ELSEWHERE), "{text}");
