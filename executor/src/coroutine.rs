@@ -43,8 +43,9 @@
 //!   own, as soon as that is pending.
 //! * Combinators may replace the waker: the suspension that is answered wakes what it was polled with.
 //!
-//! Values and answers are found through a thread-local while a coroutine is polled, so `Y` and `R` are
-//! `'static`; the body need not be.
+//! Values and answers are found through a thread-local while a coroutine is polled. So `Y` and `R` are
+//! `'static`; the body need not be. And a body must not change to another stack in its middle, as a
+//! stackful coroutine that it runs in could have it do; nothing in Rust's standard library can.
 #![doc = include_str!("coroutine/python.md")]
 
 mod co;

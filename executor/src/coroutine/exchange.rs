@@ -11,12 +11,15 @@
 //! combinators replace it.
 //!
 //! No code of others runs while an exchange is borrowed: values are moved out and dropped later.
+//!
+//! The thread-local holds as long as polls nest. What breaks that is changing stacks in the middle of
+//! a poll, as coroutines with stacks of their own do: the module's documentation forbids it.
 
 use crate::task::TaskId;
 use scoped_tls_hkt::scoped_thread_local;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::task::Waker;
 
@@ -24,7 +27,7 @@ use std::task::Waker;
 pub(super) type Id = TaskId;
 
 /// Numbers the suspensions of a coroutine in the order in which they placed their values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket(u64);
 
 impl Ticket {
@@ -51,12 +54,12 @@ pub(super) struct Exchange<Y, R> {
 pub(super) type Aside<Y, R> = Option<Box<Set<Y, R>>>;
 
 pub(super) struct Set<Y, R> {
-    /// Values that have not come out, the oldest first; all younger than `Exchange::out`.
-    queue: VecDeque<(Ticket, Y)>,
+    /// Values that have not come out; all younger than `Exchange::out`.
+    queue: BTreeMap<Ticket, Y>,
     /// Answers whose suspension has not been polled since.
-    answers: Vec<(Ticket, Option<R>)>,
+    answers: BTreeMap<Ticket, Option<R>>,
     /// What to wake when the answer comes. Has no entry for a suspension that is answered.
-    waiters: Vec<(Ticket, Waker)>,
+    waiters: BTreeMap<Ticket, Waker>,
     /// Values that were sent to suspensions that are no more, the oldest first.
     unclaimed: VecDeque<R>,
 }
@@ -64,9 +67,9 @@ pub(super) struct Set<Y, R> {
 impl<Y, R> Default for Set<Y, R> {
     fn default() -> Self {
         Self {
-            queue: VecDeque::new(),
-            answers: Vec::new(),
-            waiters: Vec::new(),
+            queue: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            waiters: BTreeMap::new(),
             unclaimed: VecDeque::new(),
         }
     }
@@ -107,7 +110,7 @@ impl<Y, R> Exchange<Y, R> {
     fn tidy(&mut self) {
         self.keep_answer();
         if self.out.is_none() {
-            self.out = self.aside.as_mut().and_then(|set| set.queue.pop_front());
+            self.out = self.aside.as_mut().and_then(|set| set.queue.pop_first());
         }
     }
 
@@ -124,8 +127,8 @@ impl<Y, R> Exchange<Y, R> {
     /// Puts an answer that was not taken aside.
     #[cold]
     fn keep_answer(&mut self) {
-        if let Some(answer) = self.answer.take() {
-            self.aside.get_or_insert_default().answers.push(answer);
+        if let Some((ticket, answer)) = self.answer.take() {
+            self.aside.get_or_insert_default().answers.insert(ticket, answer);
         }
     }
 }
@@ -135,7 +138,7 @@ impl<Y, R> Set<Y, R> {
     #[cold]
     fn finish(&mut self) {
         let answers = mem::take(&mut self.answers);
-        self.unclaimed.extend(answers.into_iter().filter_map(|(_, answer)| answer));
+        self.unclaimed.extend(answers.into_values().flatten());
         self.queue.clear();
         self.waiters.clear();
     }
@@ -143,7 +146,7 @@ impl<Y, R> Set<Y, R> {
     /// What to wake now that this suspension is answered.
     #[cold]
     pub(super) fn waiter(&mut self, ticket: Ticket) -> Option<Waker> {
-        remove(&mut self.waiters, ticket)
+        self.waiters.remove(&ticket)
     }
 
     pub(super) fn take_unclaimed(&mut self) -> Option<R> {
@@ -167,9 +170,14 @@ impl<Y, R> Exchange<Y, R> {
         if self.out.is_none() && self.aside.as_ref().is_none_or(|set| set.queue.is_empty()) {
             self.out = Some((ticket, value));
         } else {
-            self.aside.get_or_insert_default().queue.push_back((ticket, value));
+            self.queue(ticket, value);
         }
         ticket
+    }
+
+    #[cold]
+    fn queue(&mut self, ticket: Ticket, value: Y) {
+        self.aside.get_or_insert_default().queue.insert(ticket, value);
     }
 
     /// Takes the answer to a suspension, if it has come.
@@ -177,22 +185,24 @@ impl<Y, R> Exchange<Y, R> {
     pub(super) fn take_answer(&mut self, ticket: Ticket) -> Option<Option<R>> {
         match self.answer.take_if(|(for_whom, _)| *for_whom == ticket) {
             Some((_, answer)) => Some(answer),
-            None => self.aside.as_mut().and_then(|set| remove(&mut set.answers, ticket)),
+            None => self.late_answer(ticket),
         }
+    }
+
+    #[cold]
+    fn late_answer(&mut self, ticket: Ticket) -> Option<Option<R>> {
+        self.aside.as_mut().and_then(|set| set.answers.remove(&ticket))
     }
 
     /// Has `waker` woken when the answer comes. Gives back the waker that it replaces.
     pub(super) fn wait(&mut self, ticket: Ticket, waker: Waker) -> Option<Waker> {
-        let set = self.aside.get_or_insert_default();
-        let replaced = remove(&mut set.waiters, ticket);
-        set.waiters.push((ticket, waker));
-        replaced
+        self.aside.get_or_insert_default().waiters.insert(ticket, waker)
     }
 
     /// Whether `waker` is woken when the answer comes.
     pub(super) fn is_waiting(&self, ticket: Ticket, waker: &Waker) -> bool {
-        let mut waiters = self.aside.iter().flat_map(|set| &set.waiters);
-        waiters.any(|(whose, other)| *whose == ticket && other.will_wake(waker))
+        let waiting = self.aside.as_ref().and_then(|set| set.waiters.get(&ticket));
+        waiting.is_some_and(|waiting| waiting.will_wake(waker))
     }
 
     /// Forgets a suspension. Gives out what nobody needs any more.
@@ -206,16 +216,8 @@ impl<Y, R> Exchange<Y, R> {
         let Some(set) = &mut self.aside else {
             return (value, None);
         };
-        let place = set.queue.iter().position(|(whose, _)| *whose == ticket);
-        let queued = place.and_then(|place| set.queue.remove(place)).map(|(_, value)| value);
-        (value.or(queued), set.waiter(ticket))
+        (value.or_else(|| set.queue.remove(&ticket)), set.waiter(ticket))
     }
-}
-
-#[cold]
-fn remove<T>(entries: &mut Vec<(Ticket, T)>, ticket: Ticket) -> Option<T> {
-    let place = entries.iter().position(|(whose, _)| *whose == ticket)?;
-    Some(entries.swap_remove(place).1)
 }
 
 /// A coroutine that this thread is polling.
