@@ -5,6 +5,7 @@
 //! | [`peer`] | what a runtime must offer to take part, and the adapter of each |
 //! | [`cases`] | throughput: how long a piece of work takes, per operation |
 //! | [`guards`] | the price: idle CPU, stranded tasks, fairness, latency, memory |
+//! | [`coroutine`] | libraries of coroutines, which are compared with the same driver |
 //! | [`probe`] | what a case or a guard is to the driver, whatever the runtime |
 //! | [`driver`] | rounds, rotation, failures |
 //! | [`report`] | tables and JSON |
@@ -16,6 +17,7 @@
 
 pub mod cases;
 pub mod clock;
+pub mod coroutine;
 pub mod driver;
 pub mod guards;
 pub mod latch;
@@ -36,19 +38,28 @@ use probe::{Contestant, Entry};
 /// Exit code for options that make no sense.
 const USAGE: u8 = 2;
 
-/// Runs the benchmarks as the command line asks.
+/// Compares the runtimes as the command line asks.
 pub fn main() -> ExitCode {
+    command(contestants())
+}
+
+/// Compares the libraries of coroutines as the command line asks.
+pub fn coroutines() -> ExitCode {
+    command(coroutine::contestants())
+}
+
+fn command(contestants: Vec<Box<dyn Contestant>>) -> ExitCode {
     match Options::parse(std::env::args().skip(1)) {
-        Ok(Command::Compare(options)) => compare(&options),
+        Ok(Command::Compare(options)) => compare(&options, contestants),
         Ok(Command::List) => {
-            list();
+            list(&contestants);
             ExitCode::SUCCESS
         }
         Ok(Command::Help) => {
             println!("{}", options::HELP);
             ExitCode::SUCCESS
         }
-        Ok(Command::BytesPerTask(child)) => bytes_per_task(&child),
+        Ok(Command::BytesPerTask(child)) => bytes_per_task(&child, &contestants),
         Err(message) => {
             eprintln!("{message}\n\n{}", options::HELP);
             ExitCode::from(USAGE)
@@ -66,8 +77,7 @@ pub fn contestants() -> Vec<Box<dyn Contestant>> {
     ]
 }
 
-fn compare(options: &Options) -> ExitCode {
-    let mut contestants = contestants();
+fn compare(options: &Options, mut contestants: Vec<Box<dyn Contestant>>) -> ExitCode {
     if let Some(only) = &options.only {
         if let Some(unknown) =
             only.iter().find(|name| contestants.iter().all(|one| one.name() != name.as_str()))
@@ -107,8 +117,7 @@ fn compare(options: &Options) -> ExitCode {
     code
 }
 
-fn bytes_per_task(child: &BytesPerTask) -> ExitCode {
-    let contestants = contestants();
+fn bytes_per_task(child: &BytesPerTask, contestants: &[Box<dyn Contestant>]) -> ExitCode {
     let Some(contestant) = contestants.iter().find(|one| one.name() == child.runtime) else {
         eprintln!("no runtime is called {}", child.runtime);
         return ExitCode::from(USAGE);
@@ -117,8 +126,7 @@ fn bytes_per_task(child: &BytesPerTask) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn list() {
-    let contestants = contestants();
+fn list(contestants: &[Box<dyn Contestant>]) {
     let names: Vec<_> = contestants.iter().map(|one| one.name()).collect();
     println!("runtimes: {}", names.join(", "));
     for probe in contestants[0].probes() {

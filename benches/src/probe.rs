@@ -111,7 +111,8 @@ impl Run {
         Self { cost, operations }
     }
 
-    fn figures(self) -> Vec<f64> {
+    /// One figure for each of [`WALL`] and [`CPU`].
+    pub fn figures(self) -> Vec<f64> {
         let each = |time: Duration| time.as_secs_f64() * 1e9 / self.operations as f64;
         vec![each(self.cost.wall), each(self.cost.cpu)]
     }

@@ -10,7 +10,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The examples whose output is the same on every run.
-const DETERMINISTIC: [&str; 3] = ["foreign_threads", "hello", "panics_and_abort"];
+const DETERMINISTIC: [&str; 12] = [
+    "async_generator",
+    "automatic_drive",
+    "await_no_await",
+    "await_two_way",
+    "awaitable",
+    "coroutine_object",
+    "custom_drive",
+    "foreign_threads",
+    "hello",
+    "manual_drive",
+    "no_event_loop",
+    "panics_and_abort",
+];
 
 #[test]
 fn deterministic_examples_print_what_their_headers_say() {

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! [`run`] drives one future and the tasks that it spawns; [`Runtime`] does so for longer;
-//! [`Handle`] spawns from any thread. [`JoinHandle`] is the future of a task's result.
+//! [`Handle`] spawns from any thread. [`JoinHandle`] is the future of a task's result. The module
+//! [`coroutine`] is about computations that give values out and take values in on their way.
 //!
 //! # The life of a task
 //!
@@ -66,6 +67,7 @@
 //! * `blocking` (default): `spawn_blocking`, on the threads of the `blocking` crate.
 
 mod context;
+pub mod coroutine;
 mod idle;
 mod join;
 #[cfg(all(test, filch_loom))]

@@ -1,6 +1,7 @@
 //! Which thread may have what: the auto traits of the public types. Most of this file is checked by
 //! the compiler; the tests say so.
 
+use filch::coroutine::{Co, Coroutine, Spawned, Step, Suspend};
 use filch::{
     AbortHandle, Builder, EnterGuard, Handle, JoinError, JoinHandle, Metrics, NoRuntime, Runtime,
     ShutdownReport, TaskId, WorkerMetrics, YieldNow,
@@ -8,7 +9,7 @@ use filch::{
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt::{Debug, Display};
-use std::future::Future;
+use std::future::{Future, Ready};
 use std::hash::Hash;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
@@ -100,4 +101,26 @@ fn the_probe_tells_what_is_implemented_from_what_is_not() {
     const { assert!(implements!(u8: Send) && !implements!(Local: Send)) };
     const { assert!(implements!(Sendable: Send) && !implements!(Sendable: Sync)) };
     const { assert!(implements!(Guard: Sync) && !implements!(Guard: Send)) };
+}
+
+#[test]
+fn a_coroutine_is_send_if_its_body_and_what_passes_are() {
+    type Erased<Y, R> = Coroutine<Y, R, Local>;
+    assert_traits!(Erased<u8, u8>: Send, Unpin, Debug; not Sync);
+    assert_traits!(Erased<Sendable, Sendable>: Send; not Sync);
+    // What is yielded or sent may wait inside.
+    assert_traits!(Erased<Local, u8>: Unpin; not Send);
+    assert_traits!(Erased<u8, Local>: Unpin; not Send);
+    assert_traits!(Coroutine<u8, u8, u8, Ready<u8>>: Send, Sync, Unpin);
+    assert_traits!(Coroutine<u8, u8, Local, Ready<Local>>: Unpin; not Send);
+    assert_traits!(Spawned<u8, u8, u8>: Send, Unpin, Debug);
+    assert_traits!(Spawned<u8, Local, u8>: Unpin; not Send);
+}
+
+#[test]
+fn the_inside_of_a_coroutine_asks_for_send_only_of_what_it_holds() {
+    assert_traits!(Co<Local, Local>: Send, Sync, Unpin, Debug);
+    assert_traits!(Suspend<'static, Sendable, Local>: Send, Unpin, Debug; not Sync);
+    assert_traits!(Suspend<'static, Local, u8>: Unpin; not Send);
+    assert_traits!(Step<Sendable, Sendable>: Send; not Sync);
 }

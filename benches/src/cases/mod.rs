@@ -5,6 +5,7 @@
 //! the case is about threads outside.
 
 pub mod channel;
+pub mod coroutine;
 pub mod foreign;
 pub mod fork;
 pub mod matmul;

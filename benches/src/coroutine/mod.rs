@@ -1,0 +1,87 @@
+//! filch's coroutines beside other libraries'. Runtimes play no part in it.
+//!
+//! The libraries take the place of the runtimes: same driver, same report.
+
+mod libraries;
+
+use std::fmt;
+
+use crate::cases::coroutine;
+use crate::options::BytesPerTask;
+use crate::probe::{CPU, Contestant, Kind, ProbeInfo, Run, Scale, Setup, WALL};
+
+/// A library of coroutines.
+pub trait Library {
+    /// Name in tables and options.
+    const NAME: &'static str;
+    /// Name of the package in the lock file.
+    const PACKAGE: &'static str;
+
+    /// Starts a coroutine that yields the sum of what it was sent, over and over. Each call sends.
+    fn adder() -> impl FnMut(u64) -> u64;
+
+    /// Makes a coroutine that yields `value` and returns what it is sent; sends `value` on to it and
+    /// gives what it returned.
+    fn echo(value: u64) -> u64;
+}
+
+type Case = fn(Scale) -> Run;
+
+/// Every library that was compiled in, filch first.
+pub fn contestants() -> Vec<Box<dyn Contestant>> {
+    vec![
+        #[cfg(feature = "filch")]
+        Box::new(Entry::of::<libraries::Filch>()),
+        Box::new(Entry::of::<libraries::Genawaiter>()),
+        Box::new(Entry::of::<libraries::Corosensei>()),
+    ]
+}
+
+/// The [`Contestant`] made of a [`Library`].
+struct Entry {
+    name: &'static str,
+    package: &'static str,
+    cases: [(ProbeInfo, Case); 2],
+}
+
+impl Entry {
+    fn of<L: Library>() -> Self {
+        let info =
+            |name, operation| ProbeInfo { name, kind: Kind::Case, operation, fields: &[WALL, CPU] };
+        let cases: [(ProbeInfo, Case); 2] = [
+            (info("send_suspend", "round trip"), coroutine::round_trips::<L>),
+            (info("make_send_end", "coroutine"), coroutine::short_lives::<L>),
+        ];
+        Self { name: L::NAME, package: L::PACKAGE, cases }
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Entry").field(&self.name).finish()
+    }
+}
+
+impl Contestant for Entry {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn package(&self) -> &'static str {
+        self.package
+    }
+
+    fn probes(&self) -> Vec<ProbeInfo> {
+        self.cases.iter().map(|(info, _)| *info).collect()
+    }
+
+    fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64> {
+        let (_, run) = self.cases[probe];
+        run(setup.scale.tenth());
+        run(setup.scale).figures()
+    }
+
+    fn bytes_per_task(&self, _child: &BytesPerTask) -> f64 {
+        unreachable!("the guard that asks for it compares runtimes")
+    }
+}

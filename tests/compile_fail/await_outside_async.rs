@@ -1,0 +1,7 @@
+async fn one() -> i32 {
+    1
+}
+
+fn main() {
+    one().await;
+}
