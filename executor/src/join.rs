@@ -85,28 +85,19 @@ where
     I::Item: Future + Send + 'static,
     <I::Item as Future>::Output: Send + 'static,
 {
-    let (first, children) = spawn_all(futures);
-    let Some(first) = first else { return Vec::new() };
+    let (first, children) = {
+        let mut futures = futures.into_iter();
+        let Some(first) = futures.next() else { return Vec::new() };
+        let rest: Vec<_> = futures.collect();
+        // From the last one on, so that the first one's neighbour is on top.
+        (first, rest.into_iter().rev().map(Child::spawn).collect::<Vec<_>>())
+    };
     let mut outputs = Vec::with_capacity(1 + children.len());
     outputs.push(first.await);
-    // The last one spawned is on top, and the first one's neighbour.
     for child in children.into_iter().rev() {
         outputs.push(child.output().await);
     }
     outputs
-}
-
-/// Spawns all futures but the first one, from the last one on.
-fn spawn_all<I>(futures: I) -> (Option<I::Item>, Vec<Child<<I::Item as Future>::Output>>)
-where
-    I: IntoIterator,
-    I::Item: Future + Send + 'static,
-    <I::Item as Future>::Output: Send + 'static,
-{
-    let mut futures = futures.into_iter();
-    let first = futures.next();
-    let rest: Vec<_> = futures.collect();
-    (first, rest.into_iter().rev().map(Child::spawn).collect())
 }
 
 /// A task that does not outlive its parent's interest in it.

@@ -88,7 +88,7 @@ fn a_free_worker_takes_the_child() {
 
 #[test]
 fn the_part_inside_the_parent_need_be_neither_send_nor_static() {
-    let numbers = vec![1, 2, 3];
+    let numbers = [1, 2, 3];
     let counted = Rc::new(());
     let a = async {
         filch::yield_now().await;
@@ -196,7 +196,7 @@ fn a_panic_of_the_first_aborts_the_others() {
                 Box::pin(async { drop(child.await) }),
             ];
             let panic =
-                caught(|| runtime.block_on(filch::join_all(children))).err().expect("it panics");
+                caught(|| runtime.block_on(filch::join_all(children))).expect_err("it panics");
             assert_eq!(Bomb::name_of(&*panic), Some("second"));
             counts.future_drops.wait_for(1);
         }
@@ -217,7 +217,7 @@ fn a_panic_of_a_child_comes_when_the_first_is_ready() {
                 end.set();
             };
             let join = filch::join(a, async { explode("child") });
-            let panic = caught(|| runtime.block_on(join)).err().expect("it panics");
+            let panic = caught(|| runtime.block_on(join)).expect_err("it panics");
             assert_eq!(Bomb::name_of(&*panic), Some("child"));
             assert!(ended.is_set());
             // A task that joins hands it on to its own handle.
