@@ -8,6 +8,7 @@ pub mod channel;
 pub mod coroutine;
 pub mod foreign;
 pub mod fork;
+pub mod join;
 pub mod matmul;
 pub mod root;
 pub mod spawn;
@@ -34,6 +35,8 @@ pub fn all<P: Peer>() -> Vec<Probe<P>> {
         Probe::case("channel", "message", channel::bounded),
         Probe::case("skynet", "task", fork::skynet),
         Probe::case("fib", "task", fork::fib),
+        Probe::case("skynet_join", "node", join::skynet),
+        Probe::case("fib_join", "call", join::fib),
         Probe::case("nqueens", "task", fork::nqueens),
         Probe::case("matmul", "block", matmul::matmul),
         Probe::case("remote_spawn", "task", foreign::remote_spawn),

@@ -75,6 +75,21 @@ impl Peer for Filch {
         drop(handle.spawn(future));
     }
 
+    fn join<A, B>(a: A, b: B) -> impl Future<Output = (A::Output, B::Output)> + Send
+    where
+        A: Future<Output: Send> + Send,
+        B: Future<Output: Send + 'static> + Send + 'static,
+    {
+        filch::join(a, b)
+    }
+
+    fn join_all<F>(futures: Vec<F>) -> impl Future<Output = Vec<F::Output>> + Send
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        filch::join_all(futures)
+    }
+
     fn yield_now() -> impl Future<Output = ()> + Send {
         filch::yield_now()
     }

@@ -53,6 +53,37 @@ pub trait Peer: Sized + 'static {
     where
         F: Future<Output = ()> + Send + 'static;
 
+    /// Runs two futures, `b` where another worker can take it, and gives both outputs.
+    ///
+    /// A runtime without a structured join spawns `b`, does `a` meanwhile and awaits the handle.
+    fn join<A, B>(a: A, b: B) -> impl Future<Output = (A::Output, B::Output)> + Send
+    where
+        A: Future<Output: Send> + Send,
+        B: Future<Output: Send + 'static> + Send + 'static,
+    {
+        async {
+            let b = Self::spawn(b);
+            (a.await, b.await)
+        }
+    }
+
+    /// [`join`](Self::join) for any number of futures.
+    fn join_all<F>(futures: Vec<F>) -> impl Future<Output = Vec<F::Output>> + Send
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        async {
+            let mut futures = futures.into_iter();
+            let Some(first) = futures.next() else { return Vec::new() };
+            let children: Vec<_> = futures.map(Self::spawn).collect();
+            let mut outputs = vec![first.await];
+            for child in children {
+                outputs.push(child.await);
+            }
+            outputs
+        }
+    }
+
     /// Lets other tasks run first.
     fn yield_now() -> impl Future<Output = ()> + Send;
 }

@@ -1,0 +1,54 @@
+//! Trees divided by the runtime's structured join, where it has one: the first child is a part of its
+//! parent, the others can be taken by other workers.
+//!
+//! The futures are boxed, as those of a recursive `async fn` are, with every runtime alike.
+
+use super::{in_task, timed};
+use crate::peer::Peer;
+use crate::probe::{Run, Scale};
+use std::future::Future;
+use std::pin::Pin;
+
+type Boxed = Pin<Box<dyn Future<Output = u64> + Send>>;
+
+/// Children of each inner node of `skynet_join`.
+const FAN_OUT: u64 = 10;
+
+/// `skynet_join`: the tree of `skynet`, each inner node a `join_all` of its ten children.
+pub fn skynet<P: Peer>(peer: &P, scale: Scale) -> Run {
+    let leaves = scale.count(1_000_000) as u64;
+    let (cost, sum) = in_task(peer, timed(branch::<P>(0, leaves)));
+    assert_eq!(sum, leaves * (leaves - 1) / 2, "sum of the leaves");
+    Run::new(cost, ((leaves * FAN_OUT - 1) / (FAN_OUT - 1)) as usize)
+}
+
+fn branch<P: Peer>(first: u64, leaves: u64) -> Boxed {
+    Box::pin(async move {
+        if leaves == 1 {
+            return first;
+        }
+        let each = leaves / FAN_OUT;
+        let child = |child| branch::<P>(first + child * each, each);
+        P::join_all((0..FAN_OUT).map(child).collect()).await.into_iter().sum()
+    })
+}
+
+/// `fib_join`: fib(25), each call a `join` of two; 242 785 calls.
+pub fn fib<P: Peer>(peer: &P, scale: Scale) -> Run {
+    // Five less is about a tenth of the calls.
+    let n = 25 - 5 * u64::from(scale.reduction());
+    let (cost, value) = in_task(peer, timed(call::<P>(n)));
+    let (expected, next) = (0..n).fold((0, 1), |(a, b), _| (b, a + b));
+    assert_eq!(value, expected, "Fibonacci number");
+    Run::new(cost, 2 * next as usize - 1)
+}
+
+fn call<P: Peer>(n: u64) -> Boxed {
+    Box::pin(async move {
+        if n < 2 {
+            return n;
+        }
+        let (a, b) = P::join(call::<P>(n - 1), call::<P>(n - 2)).await;
+        a + b
+    })
+}
