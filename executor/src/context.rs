@@ -13,6 +13,7 @@ use crate::task::Runnable;
 use crate::unwind;
 use crate::worker::{self, Core};
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 
 /// What the current poll is about.
@@ -27,6 +28,12 @@ struct Run {
     joining: Cell<bool>,
     /// How many tasks are being run inside each other's polls.
     depth: Cell<usize>,
+    /// The address of the runtime whose hook is being called; 0: none.
+    hook: Cell<usize>,
+    /// How many tasks are being cancelled inside each other's destructors, and which wait for that;
+    /// see [`cancel_in_turn`].
+    refusals: Cell<usize>,
+    refused: ManuallyDrop<RefCell<Vec<(Handle, Runnable)>>>,
 }
 
 struct Context {
@@ -37,8 +44,6 @@ struct Context {
     guards: Cell<u64>,
     /// Whether a root future or a worker's loop is on this thread's stack.
     driving: Cell<bool>,
-    /// The tasks that wait to be cancelled while another one is; see [`cancel_in_turn`].
-    refused: RefCell<Option<Vec<(Handle, Runnable)>>>,
 }
 
 local! {
@@ -48,13 +53,15 @@ local! {
         overrides: Cell::new(0),
         joining: Cell::new(false),
         depth: Cell::new(0),
+        hook: Cell::new(0),
+        refusals: Cell::new(0),
+        refused: ManuallyDrop::new(RefCell::new(Vec::new())),
     };
     static CONTEXT: Context = Context {
         core: RefCell::new(None),
         entered: RefCell::new(Vec::new()),
         guards: Cell::new(0),
         driving: Cell::new(false),
-        refused: RefCell::new(None),
     };
 }
 
@@ -128,34 +135,35 @@ pub(crate) fn run_from_top(deepest: usize, is_meant: impl FnOnce(&Runnable) -> b
     }
 }
 
+/// How many tasks may be cancelled inside each other's destructors.
+const DEEPEST_REFUSAL: usize = 64;
+
 /// Cancels a task of a runtime that shuts down or is gone.
 ///
-/// The destructor of its future may spawn on such a runtime again. What is spawned so waits until
-/// the destructor is done: then a chain of such destructors needs no more stack than one of them,
+/// The destructor of its future may spawn on such a runtime again: that task is cancelled inside the
+/// destructor, and so on. A chain of such destructors that is longer than [`DEEPEST_REFUSAL`] goes
+/// on when the deepest of these is done, so that it needs no more stack, however long it is and
 /// however many runtimes it goes through.
 #[cold]
 pub(crate) fn cancel_in_turn(handle: &Handle, task: Runnable) {
-    let mut next = Some((handle.clone(), task));
-    // A thread whose thread-locals are gone has to do without the list.
-    let nested = CONTEXT.try_with(|context| match &mut *context.refused.borrow_mut() {
-        Some(refused) => {
-            refused.extend(next.take());
-            true
+    RUN.with(|run| {
+        let depth = run.refusals.get();
+        if depth == DEEPEST_REFUSAL {
+            return run.refused.borrow_mut().push((handle.clone(), task));
         }
-        none => {
-            *none = Some(Vec::new());
-            false
-        }
-    });
-    if nested.unwrap_or(false) {
-        return;
-    }
-    while let Some((handle, task)) = next {
+        run.refusals.set(depth + 1);
+        // All code of users in it is called in nets, so it comes back here.
         handle.cancel(task);
-        let pop = |context: &Context| context.refused.borrow_mut().as_mut().and_then(Vec::pop);
-        next = CONTEXT.try_with(pop).ok().flatten();
-    }
-    let _ = CONTEXT.try_with(|context| context.refused.borrow_mut().take());
+        if depth + 1 == DEEPEST_REFUSAL {
+            let pop = || run.refused.borrow_mut().pop();
+            while let Some((handle, task)) = pop() {
+                handle.cancel(task);
+            }
+            // There is no destructor that would free it.
+            run.refused.take();
+        }
+        run.refusals.set(depth);
+    });
 }
 
 /// Gives a woken task to this thread's core, if the thread works for the runtime at `shared`.
@@ -193,9 +201,23 @@ pub(crate) fn push_spawned(shared: &Arc<Shared>, task: Runnable) -> Option<Runna
     task
 }
 
-/// Whether this thread works for the runtime.
+/// Whether this thread works for the runtime, or is in one of its hooks: then it cannot wait for it.
 pub(crate) fn works_for(shared: &Arc<Shared>) -> bool {
-    with_core(|core| Arc::ptr_eq(core.handle.shared(), shared)).unwrap_or(false)
+    let own = CONTEXT.try_with(|context| match context.core.try_borrow() {
+        Ok(core) => core.as_ref().is_some_and(|core| Arc::ptr_eq(core.handle.shared(), shared)),
+        // In the middle of a queue's operation, which has called somebody's deferred closure.
+        Err(_) => {
+            context.entered.borrow().iter().any(|(_, handle)| Arc::ptr_eq(handle.shared(), shared))
+        }
+    });
+    own.unwrap_or(false) || RUN.with(|run| run.hook.get() == Arc::as_ptr(shared).addr())
+}
+
+/// Calls a hook of a worker's thread, which has no core then.
+pub(crate) fn in_hook(shared: &Arc<Shared>, hook: impl FnOnce()) {
+    RUN.with(|run| run.hook.set(Arc::as_ptr(shared).addr()));
+    hook();
+    RUN.with(|run| run.hook.set(0));
 }
 
 /// Spawns through this thread's core; gives the future back if there is none.
@@ -245,7 +267,9 @@ fn has_overrides() -> bool {
 
 /// The runtime that `spawn` would use on this thread.
 pub(crate) fn current() -> Result<Handle, NoRuntime> {
-    let own = || with_core(|core| core.handle.clone());
+    let clone = |core: &Option<Box<Core>>| core.as_ref().map(|core| core.handle.clone());
+    let own =
+        || CONTEXT.try_with(|context| clone(&*context.core.try_borrow().ok()?)).ok().flatten();
     if !has_overrides()
         && let Some(handle) = own()
     {
@@ -309,17 +333,22 @@ impl Drop for Entered {
 }
 
 /// The time in which this thread drives a root future or a worker's loop.
-pub(crate) struct Driving(());
+pub(crate) struct Driving {
+    /// How deep the thread is in destructors outside.
+    refusals: usize,
+}
 
 impl Driving {
     /// Begins it; `None`: the thread drives already.
     pub(crate) fn begin() -> Option<Self> {
-        CONTEXT.with(|context| (!context.driving.replace(true)).then(|| Self(())))
+        let begins = CONTEXT.with(|context| !context.driving.replace(true));
+        begins.then(|| Self { refusals: RUN.with(|run| run.refusals.replace(0)) })
     }
 }
 
 impl Drop for Driving {
     fn drop(&mut self) {
+        RUN.with(|run| run.refusals.set(self.refusals));
         let _ = CONTEXT.try_with(|context| context.driving.set(false));
     }
 }

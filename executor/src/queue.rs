@@ -110,10 +110,14 @@ impl LocalQueue {
     }
 
     /// Takes work from another worker: one spawned task, which may be the root of a tree, or up to
-    /// half of its woken ones.
-    pub(crate) fn steal_from(&self, victim: &Stealers) -> Option<Runnable> {
+    /// half of its woken ones. `many`: up to half of the spawned ones, too.
+    pub(crate) fn steal_from(&self, victim: &Stealers, many: bool) -> Option<Runnable> {
+        let steal = || match many {
+            true => victim.spawned.steal_batch_with_limit_and_pop(&self.woken, STEAL_LIMIT),
+            false => victim.spawned.steal(),
+        };
         if !victim.spawned.is_empty()
-            && let Some(task) = until_settled(|| victim.spawned.steal())
+            && let Some(task) = until_settled(steal)
         {
             return Some(task);
         }

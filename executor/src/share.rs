@@ -11,17 +11,22 @@
 //! * **How fast the victim works**, by its count of polls between two looks. A victim whose polls
 //!   take long has queued tasks that may be worth taking: one is taken at once, and more as long as
 //!   the loot pays; if it does not, one each [`NAP`]. (A task that spawns ten thousand others is
-//!   inside a long poll, too.) A victim whose count has not moved and whose queue has not grown for
-//!   [`STUCK`] is stuck, and its queue is emptied.
+//!   inside a long poll, too.) From a victim whose count has not moved for [`STUCK`], as many are
+//!   taken at a time as a steal can; and if its queue has not grown for so long either, it is stuck,
+//!   and its queue is emptied without naps.
 //!
 //! A thief that has backed off watches its victims for [`SHORT_SPIN`], then naps, [`NAP`] at a time.
 //! That bounds how long a runnable task waits behind a worker that is inside a long poll while
 //! another one idles: one nap and one watch, about a tenth of a millisecond with the timer slack of
-//! the system. A worker that was parked is notified at the push and needs the watch only.
+//! the system; two of them if the last loot was worth nothing; and [`STUCK`] at most if the thief
+//! has retired (see `tempo`) because two workers had been slower than one. A worker that was parked
+//! is notified at the push and needs the watch only.
 //!
 //! With more than two workers the bound is one of each hand-over: one searcher at a time is woken,
 //! and wakes the next one as it leaves the search. So the k-th of several tasks behind a stuck
-//! worker may wait for k such moments before all the others are at work.
+//! worker may wait for k such moments before all the others are at work. A task that spawns without
+//! a pause, faster than one in three microseconds, spawns faster than a thief that naps takes; the
+//! rest waits until it pauses, but [`STUCK`] at most after that.
 
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
@@ -67,8 +72,10 @@ const LONGEST_BACK_OFF: Duration = Duration::from_millis(5);
 pub(crate) enum Look {
     /// Nothing is queued.
     Empty,
-    /// Take it.
+    /// Take some of it.
     Steal,
+    /// Take much of it: its owner is inside a long poll.
+    StealMany,
     /// There is work, and its owner is better off with it.
     LeaveBe,
 }
@@ -81,7 +88,9 @@ struct Seen {
     queued: usize,
     /// When it was looked at, as far as that is still of use.
     at: Option<Instant>,
-    /// Since when its count of polls has not moved and its queue not grown.
+    /// Since when its count of polls has not moved.
+    polling_since: Option<Instant>,
+    /// Since when its queue has not grown, besides.
     unmoved_since: Option<Instant>,
 }
 
@@ -166,10 +175,12 @@ impl Share {
                 since / polled.max(1)
             },
         );
-        // One that spawns within a long poll is not stuck, and would be held up by thieves.
-        let unmoved = polls == seen.polls && queued <= seen.queued;
+        let same_poll = polls == seen.polls;
+        let polling_since = seen.polling_since.filter(|_| same_poll).unwrap_or(now);
+        let unmoved = same_poll && queued <= seen.queued;
         let unmoved_since = seen.unmoved_since.filter(|_| unmoved).unwrap_or(now);
         self.seen[victim].queued = queued;
+        self.seen[victim].polling_since = Some(polling_since);
         self.seen[victim].unmoved_since = Some(unmoved_since);
         // A look too soon after the last one says nothing about the victim's speed: keep the older.
         if seen.at.is_none() || cost.is_some() {
@@ -179,6 +190,8 @@ impl Share {
         if queued == 0 {
             return Look::Empty;
         }
+        // One that spawns within its long poll would be held up if it were emptied.
+        let in_long_poll = now.duration_since(polling_since) >= STUCK;
         let stuck = now.duration_since(unmoved_since) >= STUCK;
         let calm = self.calm_until.is_some_and(|time| now < time);
         let slow = !calm && cost.is_some_and(|cost| cost >= WORTH_STEALING);
@@ -189,7 +202,12 @@ impl Share {
             let queued = u32::try_from(queued).unwrap_or(u32::MAX);
             cost.is_some_and(|cost| cost.saturating_mul(queued) >= RETIRED_WAIT)
         };
-        if stuck || steals && (!retired || waits_long()) { Look::Steal } else { Look::LeaveBe }
+        match (stuck, steals && (in_long_poll || !retired || waits_long())) {
+            (true, _) => Look::StealMany,
+            (false, true) if in_long_poll => Look::StealMany,
+            (false, true) => Look::Steal,
+            (false, false) => Look::LeaveBe,
+        }
     }
 
     /// The thief took `tasks` tasks.

@@ -5,7 +5,8 @@
 //! less done than one. What a thief's loot keeps it busy says nothing about that, but the clock
 //! does: a worker knows how many tasks it polls and how long that takes.
 //!
-//! * A worker that is the only one at work publishes what a poll costs it: the *solo cost*.
+//! * A worker that is the only one at work, or the only one that gets anywhere, publishes what a
+//!   poll costs it: the *solo cost*.
 //! * A worker beside others compares what a poll costs it. If that is so much more that all of them
 //!   together poll fewer tasks than one did, it *retires*: it gives its tasks to the injector and
 //!   naps, for longer each time the comparison turns out the same. One always stays, and so does
@@ -100,6 +101,8 @@ pub(crate) struct Tempo {
     /// The piece of work under way: since when, from which count of polls on, and whether alone.
     piece: Option<(Instant, u64, bool)>,
     sample: Sample,
+    /// How many tasks the others had polled when the sample before this one was complete.
+    others: Option<u64>,
     penalty: Duration,
     trust: Duration,
     trusted_until: Option<Instant>,
@@ -113,6 +116,7 @@ impl Tempo {
         Self {
             piece: None,
             sample: Sample::default(),
+            others: None,
             penalty: PENALTY.0,
             trust: TRUST.0,
             trusted_until: None,
@@ -121,8 +125,8 @@ impl Tempo {
         }
     }
 
-    /// The worker has work and has polled `polls` times in its life; `queued` tasks are its own.
-    /// True: it has just retired, and has to give them away.
+    /// The worker has work and has polled `polls` times in its life, all `others` so often together;
+    /// `queued` tasks are its own. True: it has just retired, and has to give them away.
     pub(crate) fn works(
         &mut self,
         now: Instant,
@@ -130,7 +134,12 @@ impl Tempo {
         queued: usize,
         crew: Crew,
         all: &Tempos,
+        others: impl FnOnce() -> u64,
     ) -> bool {
+        if self.is_retired(now, all) {
+            // It has work that it could not leave to others.
+            return false;
+        }
         let alone = crew.at_work <= 1;
         self.end_piece(now, polls, alone);
         self.piece = Some((now, polls, alone));
@@ -142,8 +151,19 @@ impl Tempo {
             all.solo_cost.store(sample.cost(), Ordering::Relaxed);
             return false;
         }
-        if sample.cost() > SMALL_POLL || queued > LUGGAGE {
+        if sample.cost() > SMALL_POLL || queued > LUGGAGE || self.is_trusted(now) {
+            self.others = None;
             return false;
+        }
+        // One that is inside a long poll, or that has not begun, is at work and does none.
+        let others = others();
+        match self.others.replace(others) {
+            None => return false,
+            Some(before) if before == others => {
+                all.solo_cost.store(sample.cost(), Ordering::Relaxed);
+                return false;
+            }
+            Some(_) => {}
         }
         let retires = self.judge(now, sample.cost(), crew, all);
         if retires {
@@ -170,9 +190,6 @@ impl Tempo {
     }
 
     fn judge(&mut self, now: Instant, cost: u64, crew: Crew, all: &Tempos) -> bool {
-        if self.trusted_until.is_some_and(|until| now < until) {
-            return false;
-        }
         if std::mem::take(&mut self.outdated) {
             all.solo_cost.store(0, Ordering::Relaxed);
         }
@@ -201,6 +218,10 @@ impl Tempo {
             }
         }
         true
+    }
+
+    fn is_trusted(&self, now: Instant) -> bool {
+        self.trusted_until.is_some_and(|until| now < until)
     }
 
     fn trust(&mut self, now: Instant) {

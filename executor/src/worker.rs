@@ -14,6 +14,7 @@ use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
 use crate::task::{self, JoinHandle, Keeper, Kept, PanicReporter, Ran, Runnable, Slot};
 use crate::tempo::{Crew, Tempo};
+use crossbeam_utils::CachePadded;
 use std::future::Future;
 use std::time::Instant;
 
@@ -141,7 +142,13 @@ impl Core {
         let (polls, crew) = self.progress();
         let shared = self.handle.shared();
         let queued = shared.workers[self.index].stealers.len();
-        if self.tempo.works(now, polls, queued, crew, &shared.tempos) {
+        let polled = |(_, worker): (usize, &CachePadded<Worker>)| worker.stats.polls();
+        let others = || {
+            let others =
+                shared.workers.iter().enumerate().filter(|(other, _)| *other != self.index);
+            others.map(polled).fold(0, u64::wrapping_add)
+        };
+        if self.tempo.works(now, polls, queued, crew, &shared.tempos, others) {
             while let Some(task) = self.drain() {
                 shared.injector.push(task);
             }
@@ -154,6 +161,12 @@ impl Core {
         let shared = self.handle.shared();
         let crew = Crew { workers: shared.workers.len(), at_work: shared.idle.at_work() };
         (shared.workers[self.index].stats.polls(), crew)
+    }
+
+    /// This thread stops to work in the worker's place, at least for a while.
+    pub(crate) fn rest(&mut self) {
+        self.stop_searching();
+        self.tempo.come_back(&self.handle.shared().tempos);
     }
 
     /// Any task of its own queues.
@@ -225,8 +238,9 @@ impl Core {
             match look {
                 Look::Empty => {}
                 Look::LeaveBe => left_work = true,
-                Look::Steal => {
-                    let stolen = self.queue.steal_from(&worker.stealers);
+                Look::Steal | Look::StealMany => {
+                    let many = look == Look::StealMany;
+                    let stolen = self.queue.steal_from(&worker.stealers, many);
                     let task =
                         stolen.or_else(|| self.queue.take_injected(&self.handle.shared().injector));
                     if let Some(task) = task {

@@ -2,6 +2,7 @@
 
 use filch::{Builder, Runtime};
 use filch_tests::child::{in_child, in_small_child};
+use filch_tests::quiet::{Chain, ExplodesOnDrop};
 use filch_tests::{Blocker, Counter, Event, LONG, caught, panic_text, process, runtime, within};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -280,5 +281,29 @@ fn a_runtime_that_ends_before_its_threads_begin_ends() {
         assert_eq!(report.still_running, 2);
         release.set();
         assert!(futures_lite::future::block_on(task).unwrap_err().is_cancelled());
+    });
+}
+
+/// In processes of their own: what went wrong here ended the process.
+#[test]
+fn hooks_whose_destructors_panic_harm_nobody() {
+    in_child("hooks_whose_destructors_panic_harm_nobody", &[], || {
+        for end in [drop as fn(Runtime), Runtime::shutdown_background] {
+            within(LONG, || {
+                let (start, stop) = (ExplodesOnDrop("start"), Chain(2));
+                let mut builder = Runtime::builder();
+                builder.worker_threads(1).on_thread_start(move || {
+                    let _ = &start;
+                });
+                builder.on_thread_stop(move || {
+                    let _ = &stop;
+                });
+                let runtime = builder.build().unwrap();
+                drop(builder);
+                let threads = process::threads();
+                end(runtime);
+                process::wait_for_threads(threads - 1);
+            });
+        }
     });
 }

@@ -259,6 +259,28 @@ fn of_a_panic_in_the_poll_and_one_in_the_destructor_the_first_is_given() {
     });
 }
 
+/// In a process of its own: what went wrong here ended the process.
+#[test]
+fn so_it_is_with_the_root() {
+    in_child("so_it_is_with_the_root", &[], || {
+        within(LONG, || {
+            let runtime = runtime(2);
+            let root = PanicsTwice(ExplodesOnDrop("destructor"));
+            let panic = caught(|| runtime.block_on(root)).expect_err("it panics");
+            assert_eq!(Bomb::name_of(&*panic), Some("poll"));
+            // A destructor's panic takes the place of the output.
+            let bomb = ExplodesOnDrop("destructor");
+            let root = std::future::poll_fn(move |_| {
+                let _ = &bomb;
+                std::task::Poll::Ready(1)
+            });
+            let panic = caught(|| runtime.block_on(root)).expect_err("it panics");
+            assert_eq!(Bomb::name_of(&*panic), Some("destructor"));
+            assert_both_workers_live(&runtime);
+        });
+    });
+}
+
 /// Here the language itself aborts. Nothing may hang on the way.
 #[test]
 fn a_panic_while_a_panic_unwinds_ends_the_process() {

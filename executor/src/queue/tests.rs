@@ -218,8 +218,8 @@ fn a_thief_takes_one_spawned_task_and_that_is_the_oldest() {
     let (victim, thief) = (Queues::new(), Queues::new());
     victim.spawn(0..10);
     victim.wake(100..110);
-    assert_eq!(thief.local.steal_from(&victim.stealers).map(number), Some(0));
-    assert_eq!(thief.local.steal_from(&victim.stealers).map(number), Some(1));
+    assert_eq!(thief.local.steal_from(&victim.stealers, false).map(number), Some(0));
+    assert_eq!(thief.local.steal_from(&victim.stealers, false).map(number), Some(1));
     assert!(thief.stealers.is_empty());
     assert_eq!(victim.drain(), (2..10).rev().chain(100..110).collect::<Vec<_>>());
 }
@@ -229,7 +229,7 @@ fn a_thief_takes_up_to_half_of_the_woken_tasks_and_keeps_their_order() {
     for (woken, most) in [(1, 1), (2, 1), (7, 4), (10, 5), (1000, STEAL_LIMIT)] {
         let (victim, thief) = (Queues::new(), Queues::new());
         victim.wake(0..woken);
-        assert_eq!(thief.local.steal_from(&victim.stealers).map(number), Some(0));
+        assert_eq!(thief.local.steal_from(&victim.stealers, false).map(number), Some(0));
         let taken = 1 + thief.stealers.len();
         assert!(taken <= most && (taken > 1 || woken < 4), "{taken} of {woken}");
         assert_eq!(thief.drain(), (1..taken).collect::<Vec<_>>());
@@ -238,9 +238,24 @@ fn a_thief_takes_up_to_half_of_the_woken_tasks_and_keeps_their_order() {
 }
 
 #[test]
+fn a_thief_that_is_to_take_many_takes_up_to_half_of_the_spawned_tasks_too() {
+    for (spawned, most) in [(1, 1), (2, 1), (7, 4), (10, 5), (1000, STEAL_LIMIT)] {
+        let (victim, thief) = (Queues::new(), Queues::new());
+        victim.spawn(0..spawned);
+        // The one that was taken last is run first.
+        let last = thief.local.steal_from(&victim.stealers, true).map(number).expect("one");
+        let taken = 1 + thief.stealers.len();
+        assert_eq!(last + 1, taken);
+        assert!(taken <= most && (taken > 1 || spawned < 4), "{taken} of {spawned}");
+        assert_eq!(thief.drain(), (0..last).rev().collect::<Vec<_>>());
+        assert_eq!(victim.drain(), (taken..spawned).rev().collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn there_is_nothing_to_steal_from_an_empty_queue() {
     let (victim, thief) = (Queues::new(), Queues::new());
-    assert!(thief.local.steal_from(&victim.stealers).is_none());
+    assert!(thief.local.steal_from(&victim.stealers, false).is_none());
     assert!(victim.stealers.drain().is_none());
 }
 

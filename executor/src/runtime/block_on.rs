@@ -12,6 +12,7 @@ use crate::idle::Seat;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutant, mutated, order};
+use crate::task::{discard, discard_payload};
 use crate::unwind;
 use crate::worker::{Core, Root, Stop, drive};
 use std::future::Future;
@@ -37,15 +38,15 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
     let _driving = Driving::begin();
     let _entered = context::enter(handle.clone(), false);
     let shared = handle.shared();
-    let (home, core) = match shared.spare.lock().take().or_else(|| shared.idle.borrow_core()) {
-        Some((home, core)) => (Some(home), Some(core)),
-        None => (None, None),
-    };
+    let place = || shared.spare.lock().take().or_else(|| shared.idle.borrow_core());
+    // A core of a closed runtime is on its way to be stopped by its own thread.
+    let place = if shared.is_closed() { None } else { place() };
+    let (home, core) = place.unzip();
     let index = home.as_ref().map_or(usize::MAX, |home| home.index);
     let seat = Seat::new(index, false);
     let waker = std::sync::Arc::new(RootWaker { woken: AtomicBool::new(true), seat: seat.clone() });
     let mut root = RootFuture {
-        future: pin!(future),
+        future: pin!(Some(future)),
         waker: Waker::from(waker.clone()),
         signal: waker,
         outcome: None,
@@ -75,7 +76,7 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
 ///
 /// There is none any more if the runtime was shut down meanwhile.
 fn hand_back(shared: &Shared, home: &Arc<Seat<Box<Core>>>) {
-    context::with_core(Core::stop_searching);
+    context::with_core(Core::rest);
     let Some(core) = context::take_core() else { return };
     if !home.is_lendable() {
         *shared.spare.lock() = Some((home.clone(), core));
@@ -115,7 +116,8 @@ impl Wake for RootWaker {
 }
 
 struct RootFuture<'a, F: Future> {
-    future: Pin<&'a mut F>,
+    /// `None`: dropped, after it was ready.
+    future: Pin<&'a mut Option<F>>,
     waker: Waker,
     signal: std::sync::Arc<RootWaker>,
     /// What it gave, or what it panicked with.
@@ -130,12 +132,28 @@ impl<F: Future> Root for RootFuture<'_, F> {
         }
         let mut cx = Context::from_waker(&self.waker);
         // A panic goes on to the caller, but only once this thread has left the worker's place.
-        let poll = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(&mut cx)));
-        self.outcome = match poll {
+        let poll = catch_unwind(AssertUnwindSafe(|| match self.future.as_mut().as_pin_mut() {
+            Some(future) => future.poll(&mut cx),
+            None => unreachable!("a root is not polled after it was ready"),
+        }));
+        let outcome = match poll {
             Ok(Poll::Pending) => return false,
-            Ok(Poll::Ready(output)) => Some(Ok(output)),
-            Err(payload) => Some(Err(payload)),
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(payload) => Err(payload),
         };
+        // As with a task: the first panic is the outcome.
+        let dropped = catch_unwind(AssertUnwindSafe(|| self.future.set(None)));
+        self.outcome = Some(match (outcome, dropped) {
+            (outcome, Ok(())) => outcome,
+            (Ok(output), Err(payload)) => {
+                discard(output).unwrap_or_else(discard_payload);
+                Err(payload)
+            }
+            (Err(payload), Err(second)) => {
+                discard_payload(second);
+                Err(payload)
+            }
+        });
         true
     }
 

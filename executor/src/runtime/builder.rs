@@ -194,9 +194,14 @@ impl Builder {
         let (on_start, on_stop) = (self.on_start.clone(), self.on_stop.clone());
         let own = (handle.clone(), seat.clone());
         let started = thread.spawn(move || {
-            call(on_start.as_ref());
+            context::in_hook(own.0.shared(), || call(on_start.as_ref()));
             unwind::never(|| work(&own.0, &own.1));
-            call(on_stop.as_ref());
+            context::in_hook(own.0.shared(), || {
+                call(on_stop.as_ref());
+                // This may be the last reference to them, and their destructors are the user's.
+                in_net(|| drop(on_start));
+                in_net(|| drop(on_stop));
+            });
         });
         match started {
             Ok(thread) => {
@@ -248,10 +253,14 @@ fn work(handle: &Handle, seat: &Arc<Seat<Box<Core>>>) {
 /// Calls a user's hook.
 fn call(hook: Option<&ThreadHook>) {
     if let Some(hook) = hook {
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook()));
-        if let Err(payload) = result {
-            discard_payload(payload);
-        }
+        in_net(|| hook());
+    }
+}
+
+/// Calls the user's code; its panics are nobody's.
+fn in_net(f: impl FnOnce()) {
+    if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) {
+        discard_payload(payload);
     }
 }
 

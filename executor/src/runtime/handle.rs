@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 /// Dropping it shuts it down: workers stop after the poll that they are in or about to begin, all
 /// futures are dropped, and the drop returns when that is done and every worker's thread has
 /// ended. That waits for a task that is inside a poll; [`shutdown_timeout`](Self::shutdown_timeout) bounds the wait. A runtime that is
-/// dropped by one of its own tasks, which cannot wait for itself, shuts down in the background.
+/// dropped by one of its own tasks, roots or hooks, which cannot wait for itself, shuts down in the
+/// background.
 ///
 /// [`run`](crate::run) makes, uses and drops one in a single call.
 ///
@@ -150,7 +151,8 @@ impl Runtime {
         let report = shared.wait_for_shutdown(deadline);
         for thread in self.threads.drain(..) {
             if report.still_running == 0 {
-                // A worker's thread does not panic: all code of others is called in a net.
+                // A worker's thread does not panic, for all code of others is called in a net; thread-
+                // locals of users aside, whose panics end the process.
                 let _ = thread.join();
             }
         }
@@ -228,9 +230,8 @@ impl Handle {
     /// Spawns a task; see [`spawn`](crate::spawn()).
     ///
     /// May be called on any thread. On a runtime that shuts down or is gone the future is dropped
-    /// and the handle resolves as cancelled: before this returns, except where it is called in the
-    /// destructor of a future that is dropped for the same reason (then after that destructor), or
-    /// in the moment in which the shutdown begins (then by the shutdown).
+    /// and the handle resolves as cancelled: mostly before this returns; by the shutdown, if this is
+    /// called by a worker of that runtime or in the very moment in which the shutdown begins.
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,

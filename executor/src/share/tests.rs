@@ -203,7 +203,7 @@ fn worthless_tasks_behind_a_long_poll_are_taken_one_each_nap_and_all_once_it_is_
     assert!((naps / 2..=naps + 1).contains(&taken), "{taken}");
     for _ in 0..100 {
         thief.wait(WINDOW);
-        assert_eq!(thief.look(1, 5), Look::Steal, "nothing holds it back any more");
+        assert_eq!(thief.look(1, 5), Look::StealMany, "nothing holds it back any more");
         thief.takes_what_is_not_worth_it();
     }
     // The poll is over: back to one each nap.
@@ -215,9 +215,9 @@ fn worthless_tasks_behind_a_long_poll_are_taken_one_each_nap_and_all_once_it_is_
 fn a_stuck_victim_is_emptied_without_a_wait_between_two_steals() {
     let mut thief = Thief::backed_off();
     thief.look(5, 7);
-    assert_eq!(thief.wait(STUCK).look(5, 7), Look::Steal);
+    assert_eq!(thief.wait(STUCK).look(5, 7), Look::StealMany);
     for queued in (1..5).rev() {
-        assert_eq!(thief.look(queued, 7), Look::Steal);
+        assert_eq!(thief.look(queued, 7), Look::StealMany);
     }
 }
 
@@ -262,23 +262,30 @@ fn a_retired_worker_takes_only_what_would_wait_long() {
     while thief.now.duration_since(thief.start) < STUCK {
         look(thief.wait(WINDOW), 1, 20);
     }
-    assert_eq!(look(&mut thief, 1, 20), Look::Steal, "a stuck one is emptied");
+    assert_eq!(look(&mut thief, 1, 20), Look::StealMany, "a stuck one is emptied");
 }
 
+/// Many at a time, so that a thief that naps keeps up with all but a flood.
 #[test]
-fn a_victim_that_spawns_in_a_long_poll_is_not_stuck() {
+fn a_victim_that_spawns_in_a_long_poll_is_not_stuck_but_much_is_taken_each_nap() {
     let mut thief = Thief::backed_off();
+    let (mut one, mut many) = (0, 0);
     for queued in 2..2_000 {
-        let look = thief.wait(MICROSECOND).look(queued, 7);
-        if look == Look::Steal {
-            thief.takes_what_is_not_worth_it();
+        match thief.wait(MICROSECOND).look(queued, 7) {
+            Look::Steal => one += 1,
+            Look::StealMany => many += 1,
+            Look::LeaveBe | Look::Empty => continue,
         }
+        thief.takes_what_is_not_worth_it();
     }
-    assert_eq!(thief.look(2_000, 7), Look::LeaveBe);
+    let naps = |time: Duration| (time.as_nanos() / NAP.as_nanos()) as u32;
+    assert!((naps(STUCK) / 2..=naps(STUCK) + 1).contains(&one), "{one}");
+    let rest = MICROSECOND * 2_000 - STUCK;
+    assert!((naps(rest) / 2..=naps(rest) + 1).contains(&many), "{many}");
     // It goes on without spawning.
     thief.wait(STUCK);
-    assert_eq!(thief.look(1_999, 7), Look::Steal);
-    assert_eq!(thief.look(1_998, 7), Look::Steal);
+    assert_eq!(thief.look(1_999, 7), Look::StealMany);
+    assert_eq!(thief.look(1_998, 7), Look::StealMany);
 }
 
 #[test]

@@ -17,24 +17,41 @@ struct Worker<'a> {
     now: Instant,
     polls: u64,
     queued: usize,
+    /// How many tasks the others have polled; goes on if they do.
+    others: u64,
+    others_work: bool,
 }
 
 impl<'a> Worker<'a> {
     fn new(all: &'a Tempos) -> Self {
-        Self { tempo: Tempo::new(), all, now: Instant::now(), polls: 0, queued: 0 }
+        Self {
+            tempo: Tempo::new(),
+            all,
+            now: Instant::now(),
+            polls: 0,
+            queued: 0,
+            others: 0,
+            others_work: true,
+        }
+    }
+
+    fn tells(&mut self, crew: Crew) -> bool {
+        self.others += u64::from(self.others_work);
+        let others = self.others;
+        self.tempo.works(self.now, self.polls, self.queued, crew, self.all, || others)
     }
 
     /// Polls so often at this cost, and tells. True: it retires.
     fn polls(&mut self, polls: u64, cost: Duration, crew: Crew) -> bool {
-        self.tempo.works(self.now, self.polls, self.queued, crew, self.all);
+        self.tells(crew);
         self.polls += polls;
         self.now += cost * u32::try_from(polls).expect("not that many");
-        self.tempo.works(self.now, self.polls, self.queued, crew, self.all)
+        self.tells(crew)
     }
 
-    /// Polls as often as is enough.
+    /// Polls as often as is enough; twice, so that it can tell whether the others poll, too.
     fn works(&mut self, cost: Duration, crew: Crew) -> bool {
-        self.polls(ENOUGH_POLLS, cost, crew)
+        self.polls(ENOUGH_POLLS, cost, crew) || self.polls(ENOUGH_POLLS, cost, crew)
     }
 
     fn wait(&mut self, time: Duration) -> &mut Self {
@@ -159,7 +176,9 @@ fn what_was_polled_before_and_after_a_dry_spell_counts_and_the_spell_does_not() 
     }
     assert_eq!(worker.tempo.sample.polls, pieces);
     assert_eq!(worker.tempo.sample.time, MICROSECOND * 5 * pieces as u32);
-    assert!(worker.polls(ENOUGH_POLLS - pieces, MICROSECOND * 5, BESIDE));
+    worker.polls(ENOUGH_POLLS - pieces, MICROSECOND * 5, BESIDE);
+    assert_eq!(worker.tempo.sample.polls, 0, "that was enough");
+    assert!(worker.works(MICROSECOND * 5, BESIDE));
 }
 
 #[test]
@@ -177,9 +196,9 @@ fn a_few_polls_that_took_time_are_enough() {
 fn a_piece_in_which_the_company_changed_says_nothing() {
     let all = Tempos::default();
     let mut worker = Worker::new(&all);
-    worker.tempo.works(worker.now, 0, 0, BESIDE, &all);
+    worker.tempo.works(worker.now, 0, 0, BESIDE, &all, || 0);
     worker.now += Duration::from_secs(1);
-    worker.tempo.works(worker.now, 1, 0, ALONE, &all);
+    worker.tempo.works(worker.now, 1, 0, ALONE, &all, || 0);
     assert_eq!(worker.tempo.sample.polls, 0);
     // Nor is what was polled alone counted with what was polled beside another.
     worker.polls = 1;
@@ -188,4 +207,36 @@ fn a_piece_in_which_the_company_changed_says_nothing() {
     worker.tempo.runs_dry(worker.now, worker.polls, ALONE);
     worker.polls(3, MICROSECOND, BESIDE);
     assert_eq!((worker.tempo.sample.polls, worker.tempo.sample.alone), (3, false));
+}
+
+/// In a long poll, or in the hook with which its thread starts.
+#[test]
+fn who_is_the_only_one_to_get_anywhere_does_not_step_aside() {
+    let all = Tempos::default();
+    let mut worker = Worker::new(&all);
+    worker.others_work = false;
+    for _ in 0..10 {
+        assert!(!worker.works(MICROSECOND * 3, BESIDE));
+    }
+    assert_eq!((solo_cost(&all), retired(&all)), (3_000, 0));
+    worker.others_work = true;
+    assert!(worker.works(MICROSECOND * 9, BESIDE));
+}
+
+/// It had tasks that nobody else took, and never runs dry.
+#[test]
+fn a_retired_worker_that_stays_busy_comes_back_in_time_and_is_counted_once() {
+    let all = known();
+    let crew = Crew { workers: 4, at_work: 2 };
+    let mut worker = Worker::new(&all);
+    assert!(worker.works(MICROSECOND * 9, crew));
+    let begin = worker.now;
+    while worker.now.duration_since(begin) < PENALTY.0 {
+        assert_eq!(retired(&all), 1);
+        assert!(!worker.polls(10, MICROSECOND * 10, crew));
+    }
+    assert!(!worker.polls(1, MICROSECOND, crew));
+    assert_eq!(retired(&all), 0);
+    assert!(worker.works(MICROSECOND * 9, crew));
+    assert_eq!(retired(&all), 1);
 }
