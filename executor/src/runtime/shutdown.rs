@@ -8,7 +8,7 @@
 //!    over. What it may have to wait for is a thread that has just woken an idle task and not yet
 //!    pushed it: the registry shows that task, so the waking thread owes the shutdown nothing, and
 //!    drops nothing.
-//! 4. A foreign spawn that sees the flag drops its own future. One that was overtaken by the
+//! 4. A foreign spawn that sees the flag cancels its own task, on its own thread. One that was overtaken by the
 //!    closing between its look and its push looks again: if the shutdown is over, it empties the
 //!    injector itself; if not, the last worker's look comes after its push.
 

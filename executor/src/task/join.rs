@@ -36,8 +36,8 @@ impl<T> JoinHandle<T> {
 
     /// Asks for the task to be cancelled, and returns at once.
     ///
-    /// A worker drops the future at its next opportunity: never during a poll, never on the
-    /// calling thread. Awaiting the handle then gives an error that
+    /// A worker drops the future at its next opportunity: never during a poll, never within
+    /// this call. Awaiting the handle then gives an error that
     /// [`is_cancelled`](JoinError::is_cancelled), unless the task finished first. Aborting a
     /// finished task does nothing.
     ///
