@@ -80,6 +80,8 @@ mod stats;
 mod sync;
 mod task;
 mod tempo;
+mod time;
+mod timers;
 mod unwind;
 mod worker;
 
@@ -89,3 +91,5 @@ pub use spawn::spawn_blocking;
 pub use spawn::{YieldNow, spawn, yield_now};
 pub use stats::{Metrics, WorkerMetrics};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId};
+pub use time::{Sleep, now, sleep, sleep_until};
+pub use timers::ClockHold;

@@ -83,6 +83,18 @@ pub(crate) enum Mutant {
     ForgetLentWorker,
     /// The dropped handle ignores an output that arrived meanwhile.
     DropHandleBlind,
+    /// An earlier deadline is published, and the worker that sleeps is not told.
+    NoTimerUnpark,
+    /// A worker looks until when it may sleep before it notes that it sleeps.
+    StaleTimerDeadline,
+    /// No barrier between publishing a deadline and looking for the watchman.
+    NoFenceAfterTimer,
+    /// The watchman does not look at the deadlines again after it has announced when it wakes.
+    NoSecondWatch,
+    /// A watchman that leaves does not tell the next one.
+    NoNextWatchman,
+    /// Who could turn the clock lets go of it without another look whether all are idle.
+    ClaimWithoutRecheck,
     /// The stand-in deque publishes its bottom without the release fence.
     DequeWithoutFence,
 }

@@ -12,6 +12,7 @@ use crate::idle::Seat;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutant, mutated, order};
+use crate::timers;
 use crate::unwind;
 use crate::worker::{Core, Root, Stop, drive};
 use std::future::Future;
@@ -41,9 +42,13 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
         Some((home, core)) => (Some(home), Some(core)),
         None => (None, None),
     };
+    if let Some(home) = &home {
+        shared.leave_watch(home);
+    }
     let index = home.as_ref().map_or(usize::MAX, |home| home.index);
     let seat = Seat::new(index, false);
     let waker = std::sync::Arc::new(RootWaker { woken: AtomicBool::new(true), seat: seat.clone() });
+    let mut registered = Some(shared.register_root(waker.clone()));
     let mut root = RootFuture {
         future: pin!(future),
         waker: Waker::from(waker.clone()),
@@ -55,6 +60,10 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
             context::put_core(core);
             let stop = drive(handle, &seat, &mut root);
             debug_assert!(stop != Stop::Lent, "a borrowed core was lent");
+            if root.outcome.is_some() {
+                // Woken or not, it is not polled any more.
+                drop(registered.take());
+            }
             hand_back(shared, &home);
         });
     }
@@ -65,7 +74,15 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
             Some(Err(payload)) => resume_unwind(payload),
             None => {}
         }
-        if !root.poll_if_woken() {
+        // The workers do not know that this thread is at work.
+        let is_ready = shared.holding_clock(|| {
+            let is_ready = root.poll_if_woken();
+            if is_ready {
+                drop(registered.take());
+            }
+            is_ready
+        });
+        if !is_ready {
             seat.parker.park();
         }
     }
@@ -82,6 +99,7 @@ fn hand_back(shared: &Shared, home: &Arc<Seat<Box<Core>>>) {
         return shared.stop_spare_if_closed();
     }
     shared.idle.give_back(home, core, false, || shared.work_visible());
+    shared.lay_to_rest(home);
     if shared.is_closed() && !mutated(Mutant::ForgetLentWorker) {
         // Its thread may have found its core lent when it was told, and sleep again.
         home.parker.unpark();
@@ -92,6 +110,14 @@ fn hand_back(shared: &Shared, home: &Arc<Seat<Box<Core>>>) {
 struct RootWaker {
     woken: AtomicBool,
     seat: Arc<Seat<Box<Core>>>,
+}
+
+impl timers::Root for RootWaker {
+    fn is_woken(&self) -> bool {
+        // Ordering: Acquire, so that whoever finds the flag cleared sees the hold of the thread that
+        // cleared it.
+        self.woken.load(Ordering::Acquire)
+    }
 }
 
 impl Wake for RootWaker {

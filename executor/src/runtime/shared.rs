@@ -9,6 +9,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::deque::Injector;
 use crate::sync::{Arc, Mutex};
 use crate::task::{Runnable, Schedule};
+use crate::timers::{Source, Watch};
 use crate::worker::{Core, Worker};
 use crossbeam_utils::CachePadded;
 
@@ -31,12 +32,19 @@ pub(crate) struct Shared {
     /// What a poll costs a worker that is the only one at work, in nanoseconds; see `tempo`. Not
     /// one of `sync`'s, as it orders nothing.
     pub(crate) solo_cost: CachePadded<std::sync::atomic::AtomicU64>,
+    /// Who looks after the timers of workers that do not.
+    watch: Arc<Watch>,
+    source: Source,
     closed: AtomicBool,
     pub(crate) shutdown: Shutdown,
 }
 
 impl Shared {
-    pub(crate) fn new(workers: Box<[CachePadded<Worker>]>) -> Self {
+    pub(crate) fn new(
+        workers: Box<[CachePadded<Worker>]>,
+        watch: Arc<Watch>,
+        source: Source,
+    ) -> Self {
         let count = workers.len();
         Self {
             workers,
@@ -44,9 +52,21 @@ impl Shared {
             idle: Idle::new(count),
             spare: Mutex::new(None),
             solo_cost: CachePadded::default(),
+            watch,
+            source,
             closed: AtomicBool::new(false),
             shutdown: Shutdown::new(count),
         }
+    }
+
+    #[inline]
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    #[inline]
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Whether the runtime shuts down.
