@@ -91,5 +91,8 @@ pub use spawn::spawn_blocking;
 pub use spawn::{YieldNow, spawn, yield_now};
 pub use stats::{Metrics, WorkerMetrics};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId};
-pub use time::{Sleep, now, sleep, sleep_until};
+pub use time::{
+    Elapsed, Interval, MissedTickBehavior, Sleep, Timeout, interval, interval_at, now, sleep,
+    sleep_until, timeout, timeout_at,
+};
 pub use timers::ClockHold;

@@ -1,9 +1,13 @@
 //! Waiting for time to pass, as futures.
 
+mod interval;
 mod sleep;
+mod timeout;
 mod timer;
 
+pub use interval::{Interval, MissedTickBehavior, interval, interval_at};
 pub use sleep::{Sleep, sleep, sleep_until};
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 
 use crate::context;
 use std::time::Instant;

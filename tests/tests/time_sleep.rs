@@ -1,17 +1,11 @@
 //! A sleep ends at its deadline, never before it, and gives its result.
 
-use filch::Runtime;
-use filch_tests::{LONG, panic_text, runtime, watch, within};
+use filch_tests::wakers::CountingWaker;
+use filch_tests::{LONG, panic_text, paused, runtime, within};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
-
-fn paused(workers: usize) -> Runtime {
-    let runtime = Runtime::builder().worker_threads(workers).start_paused(true).build().unwrap();
-    watch(runtime.handle());
-    runtime
-}
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -163,7 +157,7 @@ fn durations_near_the_end_of_time_never_fire_and_do_not_panic() {
 #[test]
 fn dropping_a_sleep_lets_go_of_its_waker() {
     within(LONG, || {
-        let (count, waker) = filch_tests::wakers::CountingWaker::new();
+        let (count, waker) = CountingWaker::new();
         let runtime = paused(1);
         let _entered = runtime.handle().enter();
         let hold = runtime.handle().hold_clock();

@@ -105,6 +105,19 @@ impl Timer {
         Poll::Ready(())
     }
 
+    /// The same, but a timer that is due when it would be registered takes no more than a turn of the
+    /// other tasks. That costs a look at the clock; else its worker looks in its own time.
+    pub(super) fn poll_by_the_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.state {
+            State::Dated(deadline, _) if deadline <= super::now() => {
+                cx.waker().wake_by_ref();
+                self.state = State::Yielding(deadline);
+                Poll::Pending
+            }
+            _ => self.poll(cx),
+        }
+    }
+
     fn register(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (State::Undated(_, place) | State::Dated(_, place)) = self.state else {
             unreachable!("a timer is registered once");
