@@ -97,20 +97,33 @@ impl WorkerTimers {
 
     /// Registers a timer. `own`: the caller works in this worker's place.
     pub(crate) fn insert(&self, deadline: u64, waker: Waker, own: bool) -> Result<Key, Refused> {
-        let (key, earlier) = {
-            // A waker that is refused is dropped after the guard, which is the younger one.
-            let mut inner = self.inner.lock();
-            if inner.closed {
-                return Err(Refused::Closed);
+        match self.try_insert(deadline, waker, own) {
+            Ok((key, earlier)) => {
+                self.tell(earlier);
+                Ok(key)
             }
-            if deadline <= inner.wheel.now() {
-                return Err(Refused::Due);
+            Err((refused, waker)) => {
+                drop_waker(Some(waker));
+                Err(refused)
             }
-            let key = inner.wheel.insert(deadline, waker);
-            (key, self.lower(&inner, deadline, own))
-        };
-        self.tell(earlier);
-        Ok(key)
+        }
+    }
+
+    fn try_insert(
+        &self,
+        deadline: u64,
+        waker: Waker,
+        own: bool,
+    ) -> Result<(Key, Option<Earlier>), (Refused, Waker)> {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Err((Refused::Closed, waker));
+        }
+        if deadline <= inner.wheel.now() {
+            return Err((Refused::Due, waker));
+        }
+        let key = inner.wheel.insert(deadline, waker);
+        Ok((key, self.lower(&inner, deadline, own)))
     }
 
     /// Gives a timer another deadline. False: it has fired, or the runtime has shut down.
