@@ -131,10 +131,10 @@ fn a_reset_on_another_runtime_keeps_the_clock_that_the_sleep_goes_by() {
             sleep
         };
         let deadline = home.handle().now() + 2 * SECOND;
-        let mut sleep = other.block_on(async move {
+        let (mut sleep,) = other.block_on(async move {
             Pin::new(&mut sleep).reset(deadline);
             filch::sleep(3600 * SECOND, ()).await;
-            sleep
+            (sleep,)
         });
         home.handle().advance(2 * SECOND - Duration::from_nanos(1));
         assert_eq!(count.wakes(), 0);
