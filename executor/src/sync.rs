@@ -93,6 +93,14 @@ pub(crate) enum Mutant {
     NoSecondWatch,
     /// A watchman that leaves does not tell the next one.
     NoNextWatchman,
+    /// A timer is looked up and taken out under the lock, but not in one go.
+    CancelInTwoSteps,
+    /// Wakers are woken while the wheel is locked.
+    WakeUnderLock,
+    /// The end of a hold does not look whether all are idle.
+    HoldEndsUnseen,
+    /// A worker that goes to sleep does not turn the clock.
+    NoVirtualAdvance,
     /// Who could turn the clock lets go of it without another look whether all are idle.
     ClaimWithoutRecheck,
     /// The stand-in deque publishes its bottom without the release fence.

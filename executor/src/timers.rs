@@ -6,6 +6,9 @@ mod ticker;
 mod virtual_time;
 mod watch;
 
+#[cfg(all(test, filch_loom))]
+mod models;
+
 pub(crate) use source::Source;
 pub(crate) use ticker::Ticker;
 pub use virtual_time::ClockHold;
@@ -119,28 +122,41 @@ impl WorkerTimers {
         if inner.closed {
             return Err((Refused::Closed, waker));
         }
-        if deadline <= inner.wheel.now() {
+        if deadline <= inner.wheel.now() || self.missed_by_turning(deadline) {
             return Err((Refused::Due, waker));
         }
         let key = inner.wheel.insert(deadline, waker);
         Ok((key, self.lower(&inner, deadline, own)))
     }
 
+    /// Whether whoever turns a virtual clock has been here already; asked under the lock.
+    fn missed_by_turning(&self, deadline: u64) -> bool {
+        self.source.is_virtual() && deadline <= self.source.now()
+    }
+
     /// Gives a timer another deadline. False: it has fired, or the runtime has shut down.
     pub(crate) fn reset(&self, key: Key, deadline: u64, own: bool) -> bool {
-        let earlier = {
+        let (earlier, missed) = {
             let mut inner = self.inner.lock();
             if !inner.wheel.reset(key, deadline) {
                 return false;
             }
-            self.lower(&inner, deadline, own)
+            (self.lower(&inner, deadline, own), self.missed_by_turning(deadline))
         };
         self.tell(earlier);
+        if missed {
+            self.fire_all(&mut Vec::new());
+        }
         true
     }
 
     /// Takes a timer out; the caller drops its waker.
     pub(crate) fn cancel(&self, key: Key) -> Option<Waker> {
+        if mutated(Mutant::CancelInTwoSteps) {
+            let waker = self.inner.lock().wheel.get(key).cloned();
+            drop(self.inner.lock().wheel.cancel(key));
+            return waker;
+        }
         // `next` may be too early from now on: that costs a look, or a wake-up, and no more.
         self.inner.lock().wheel.cancel(key)
     }
@@ -218,7 +234,13 @@ impl WorkerTimers {
         self.fire_locked(self.inner.lock(), now, due)
     }
 
-    /// The same, unless somebody else has the lock. `None`: somebody has.
+    /// Wakes all that is due.
+    pub(crate) fn fire_all(&self, due: &mut Vec<Waker>) {
+        let now = self.now();
+        while self.fire(now, due) {}
+    }
+
+    /// The same as [`fire`](Self::fire), unless somebody else has the lock. `None`: somebody has.
     pub(crate) fn try_fire(&self, now: u64, due: &mut Vec<Waker>) -> Option<bool> {
         Some(self.fire_locked(self.inner.try_lock()?, now, due))
     }
@@ -231,6 +253,9 @@ impl WorkerTimers {
     ) -> bool {
         let advance = inner.wheel.advance(now, BATCH, |expired| due.push(expired.value));
         self.publish(&inner);
+        if mutated(Mutant::WakeUnderLock) {
+            due.drain(..).for_each(wake);
+        }
         drop(inner);
         due.drain(..).for_each(wake);
         advance.more

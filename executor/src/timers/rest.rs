@@ -1,8 +1,9 @@
 //! Going to sleep with timers: until when, and who watches those of the others.
 
-use super::{SLACK, Source, Ticker};
+use super::{SLACK, Ticker};
 use crate::idle::{Rest, Seat};
 use crate::runtime::Shared;
+use crate::sync::{Mutant, mutated};
 use filch_timers::{Clock, NEVER};
 
 impl Shared {
@@ -15,8 +16,10 @@ impl Shared {
         }
         let own = self.workers[seat.index].timers.rest_on(&seat.parker);
         let source = self.source();
-        if matches!(source, Source::Virtual(_)) {
-            self.advance_if_idle();
+        if source.is_virtual() {
+            if !mutated(Mutant::NoVirtualAdvance) {
+                self.advance_if_idle();
+            }
             return Rest::Until(None);
         }
         let watched = self.watch_until(seat);
@@ -63,7 +66,7 @@ impl Shared {
     /// up if there are timers: its worker was given to it while it slept.
     pub(crate) fn lay_to_rest<C>(&self, seat: &Seat<C>) {
         let own = self.workers[seat.index].timers.rest_on(&seat.parker);
-        if self.virtual_time().is_some() {
+        if self.source().is_virtual() {
             return self.advance_if_idle();
         }
         let others = || self.earliest_except(seat.index);
@@ -76,7 +79,7 @@ impl Shared {
 
     /// Fires the timers of workers that are too late with them. True: there were some.
     pub(crate) fn rescue(&self, rescuer: usize, ticker: &mut Ticker) -> bool {
-        if !self.is_late(self.earliest_except(rescuer)) {
+        if self.source().is_virtual() || !self.is_late(self.earliest_except(rescuer)) {
             return false;
         }
         let now = self.source().now();

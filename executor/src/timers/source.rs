@@ -32,6 +32,12 @@ impl Clock for Source {
 }
 
 impl Source {
+    /// Whether nobody fires a timer but who turns the clock.
+    #[inline]
+    pub(crate) fn is_virtual(&self) -> bool {
+        matches!(self, Self::Virtual(_))
+    }
+
     /// The present.
     #[inline]
     pub(crate) fn instant(&self) -> Instant {
@@ -46,7 +52,6 @@ impl Source {
     pub(crate) fn wake_up(&self, time: u64) -> Option<Instant> {
         match self {
             Self::System(clock) if time != NEVER => Some(clock.instant_at(time)),
-            // Whoever turns the clock fires what is due.
             Self::System(_) | Self::Virtual(_) => None,
         }
     }

@@ -46,6 +46,10 @@ impl Ticker {
 
     #[cold]
     fn look(&mut self, timers: &WorkerTimers) {
+        if timers.source().is_virtual() {
+            self.countdown = LONGEST_STRIDE;
+            return;
+        }
         let now = timers.now();
         let elapsed = now.saturating_sub(self.last);
         self.last = now;
@@ -63,7 +67,7 @@ impl Ticker {
     /// Fires what is due, reading the clock if there are timers. True: something was.
     pub(crate) fn fire_due(&mut self, timers: &WorkerTimers) -> bool {
         let next = timers.next();
-        if next == NEVER {
+        if next == NEVER || timers.source().is_virtual() {
             return false;
         }
         let now = timers.now();

@@ -120,7 +120,7 @@ impl Shared {
     }
 
     fn let_clock_go(&self, time: &VirtualTime) {
-        if time.release() {
+        if time.release() && !mutated(Mutant::HoldEndsUnseen) {
             self.advance_if_idle();
         }
     }
@@ -167,13 +167,10 @@ impl Shared {
         self.fire_all();
     }
 
-    /// Fires everything that is due.
+    /// Fires everything that is due: with a virtual clock nobody else does.
     fn fire_all(&self) {
-        let now = self.source().now();
         let mut due = Vec::new();
-        for worker in &self.workers {
-            while worker.timers.next() <= now && worker.timers.fire(now, &mut due) {}
-        }
+        self.workers.iter().for_each(|worker| worker.timers.fire_all(&mut due));
     }
 }
 
@@ -181,8 +178,9 @@ impl Handle {
     /// Turns the virtual clock forward, and wakes everything that is due then.
     ///
     /// The clock moves in one step, at most to 584 years after the runtime was built. When this
-    /// returns, each sleep that was due has been woken; the tasks then run on their workers as after
-    /// any wake. May be called on any thread, also in a task of the runtime.
+    /// returns, each sleep that was due has been woken (or is about to be, by another thread that
+    /// turns the clock at the same time); the tasks then run on their workers as after any wake.
+    /// May be called on any thread, also in a task of the runtime.
     ///
     /// # Panics
     ///
