@@ -57,14 +57,18 @@ pub struct BytesPerTask {
     pub workers: usize,
     /// How many tasks to spawn.
     pub tasks: usize,
+    /// Whether they sleep; else they wait for nothing.
+    pub sleeping: bool,
 }
 
 impl BytesPerTask {
     const FLAG: &'static str = "--child-bytes-per-task";
 
     /// The arguments that [`Options::parse`] turns into this again.
-    pub fn to_args(&self) -> [String; 4] {
-        [Self::FLAG.into(), self.runtime.clone(), self.workers.to_string(), self.tasks.to_string()]
+    pub fn to_args(&self) -> [String; 5] {
+        let Self { runtime, workers, tasks, sleeping } = self;
+        let [workers, tasks] = [workers, tasks].map(usize::to_string);
+        [Self::FLAG.into(), runtime.clone(), workers, tasks, sleeping.to_string()]
     }
 
     fn from_args(args: &mut impl Iterator<Item = String>) -> Result<Self, String> {
@@ -72,6 +76,7 @@ impl BytesPerTask {
             runtime: value(args, Self::FLAG)?,
             workers: value(args, Self::FLAG)?,
             tasks: value(args, Self::FLAG)?,
+            sleeping: value(args, Self::FLAG)?,
         })
     }
 }
@@ -190,11 +195,11 @@ mod tests {
 
     #[test]
     fn child_arguments_survive_the_way_through_the_command_line() {
-        let sent = BytesPerTask { runtime: "tokio".into(), workers: 2, tasks: 500 };
+        let sent = BytesPerTask { runtime: "tokio".into(), workers: 2, tasks: 500, sleeping: true };
         match Options::parse(sent.to_args()) {
             Ok(Command::BytesPerTask(got)) => assert_eq!(
-                (got.runtime, got.workers, got.tasks),
-                (sent.runtime, sent.workers, sent.tasks)
+                (got.runtime, got.workers, got.tasks, got.sleeping),
+                (sent.runtime, sent.workers, sent.tasks, sent.sleeping)
             ),
             other => panic!("not the child's command: {other:?}"),
         }

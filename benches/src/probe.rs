@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Cost;
 use crate::options::{BytesPerTask, Options};
-use crate::peer::Peer;
+use crate::peer::Timers;
 use crate::stats::Combine;
 use crate::{cases, guards};
 
@@ -152,15 +152,27 @@ pub struct Probe<P> {
 
 #[derive(Debug)]
 enum Body<P> {
-    Case(fn(&P, Scale) -> Run),
+    /// How the runtime is started, and what it then does.
+    Case(fn(usize) -> P, fn(&P, Scale) -> Run),
     Guard(fn(&Setup) -> Vec<f64>),
 }
 
-impl<P: Peer> Probe<P> {
+impl<P: Timers> Probe<P> {
     /// A case: does its work on the given runtime and says what it took.
     pub fn case(name: &'static str, operation: &'static str, run: fn(&P, Scale) -> Run) -> Self {
         let info = ProbeInfo { name, kind: Kind::Case, operation, fields: &[WALL, CPU] };
-        let body = Body::Case(run);
+        let body = Body::Case(P::start, run);
+        Self { info, body }
+    }
+
+    /// A case that needs timers.
+    pub fn timer_case(
+        name: &'static str,
+        operation: &'static str,
+        run: fn(&P, Scale) -> Run,
+    ) -> Self {
+        let info = ProbeInfo { name, kind: Kind::Case, operation, fields: &[WALL, CPU] };
+        let body = Body::Case(P::start_with_timers, run);
         Self { info, body }
     }
 
@@ -179,8 +191,8 @@ impl<P: Peer> Probe<P> {
     /// Measures once: on a fresh runtime and, for a case, after a warm-up of a tenth of the work.
     pub fn measure(&self, setup: &Setup) -> Vec<f64> {
         match self.body {
-            Body::Case(run) => {
-                let peer = P::start(setup.workers);
+            Body::Case(start, run) => {
+                let peer = start(setup.workers);
                 run(&peer, setup.scale.tenth());
                 run(&peer, setup.scale).figures()
             }
@@ -203,13 +215,13 @@ pub trait Contestant {
     fn bytes_per_task(&self, child: &BytesPerTask) -> f64;
 }
 
-/// The [`Contestant`] made of a [`Peer`].
+/// The [`Contestant`] made of a [`Peer`](crate::peer::Peer).
 #[derive(Debug)]
 pub struct Entry<P> {
     probes: Vec<Probe<P>>,
 }
 
-impl<P: Peer> Entry<P> {
+impl<P: Timers> Entry<P> {
     /// All cases and guards on `P`.
     pub fn new() -> Self {
         let mut probes = cases::all();
@@ -218,13 +230,13 @@ impl<P: Peer> Entry<P> {
     }
 }
 
-impl<P: Peer> Default for Entry<P> {
+impl<P: Timers> Default for Entry<P> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<P: Peer> Contestant for Entry<P> {
+impl<P: Timers> Contestant for Entry<P> {
     fn name(&self) -> &'static str {
         P::NAME
     }

@@ -10,11 +10,13 @@ mod tests;
 use crate::runtime::{Handle, NoRuntime, Shared};
 use crate::sync::{Arc, local};
 use crate::task::Runnable;
+use crate::timers::WorkerTimers;
 use crate::unwind;
 use crate::worker::{self, Core};
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
+use std::time::Instant;
 
 /// What the current poll is about.
 struct Run {
@@ -42,6 +44,8 @@ struct Context {
     entered: RefCell<Vec<(u64, Handle)>>,
     /// How many guards were made.
     guards: Cell<u64>,
+    /// How many timers were registered with workers that are not this thread's.
+    foreign_timers: Cell<usize>,
     /// Whether a root future or a worker's loop is on this thread's stack.
     driving: Cell<bool>,
 }
@@ -61,6 +65,7 @@ local! {
         core: RefCell::new(None),
         entered: RefCell::new(Vec::new()),
         guards: Cell::new(0),
+        foreign_timers: Cell::new(0),
         driving: Cell::new(false),
     };
 }
@@ -277,6 +282,44 @@ pub(crate) fn current() -> Result<Handle, NoRuntime> {
     }
     let top = |context: &Context| context.entered.borrow().last().map(|(_, handle)| handle.clone());
     CONTEXT.try_with(top).ok().flatten().ok_or(NoRuntime)
+}
+
+/// The time on the clock of the runtime that `spawn` would use on this thread.
+#[inline]
+pub(crate) fn now() -> Result<Instant, NoRuntime> {
+    if !has_overrides()
+        && let Some(now) = with_core(|core| core.timers().source().instant())
+    {
+        return Ok(now);
+    }
+    Ok(current()?.shared().source().instant())
+}
+
+/// Where a timer that is registered on this thread goes, and whether that worker's place is this
+/// thread's.
+#[inline]
+pub(crate) fn timers() -> Result<(Arc<WorkerTimers>, bool), NoRuntime> {
+    if !has_overrides()
+        && let Some(timers) = with_core(|core| core.timers().clone())
+    {
+        return Ok((timers, true));
+    }
+    let handle = current()?;
+    let workers = &handle.shared().workers;
+    let turn = CONTEXT.try_with(|context| {
+        let turn = context.foreign_timers.get().wrapping_add(1);
+        context.foreign_timers.set(turn);
+        // Short-lived threads begin with different workers.
+        turn.wrapping_add(std::ptr::from_ref(context).addr() >> 12)
+    });
+    let timers = &workers[turn.unwrap_or(0) % workers.len()].timers;
+    Ok((timers.clone(), owns(timers)))
+}
+
+/// Whether this thread works in the place of the worker with these timers.
+#[inline]
+pub(crate) fn owns(timers: &Arc<WorkerTimers>) -> bool {
+    with_core(|core| Arc::ptr_eq(core.timers(), timers)).unwrap_or(false)
 }
 
 /// Makes `handle` this thread's current one until the guard is dropped.

@@ -59,7 +59,8 @@ pub(crate) struct Seat<C> {
     pub(crate) index: usize,
     /// Whether the place may be lent to a thread that calls `block_on`.
     lendable: bool,
-    pub(crate) parker: Parker,
+    /// Apart, so that a worker's timers can refer to it without the rest.
+    pub(crate) parker: Arc<Parker>,
     /// The core of a worker that was notified; written only under the lock of `Idle::asleep`.
     mail: Mutex<Option<C>>,
     /// Whether the place's own thread is at work; written only under that lock.
@@ -72,7 +73,7 @@ impl<C> Seat<C> {
         Arc::new(Self {
             index,
             lendable,
-            parker: Parker::new(),
+            parker: Arc::new(Parker::new()),
             mail: Mutex::new(None),
             begun: AtomicBool::new(true),
         })
@@ -88,6 +89,14 @@ impl<C> Seat<C> {
     pub(crate) fn is_lendable(&self) -> bool {
         self.lendable
     }
+}
+
+/// Whether a worker that has announced itself parked may block.
+pub(crate) enum Rest {
+    /// Until it is unparked, or until the deadline.
+    Until(Option<Instant>),
+    /// No: there is something else to do than the work that it looked for.
+    Over,
 }
 
 /// Where a parked worker finds itself again.
@@ -229,22 +238,40 @@ impl<C> Idle<C> {
         }
     }
 
-    /// **S1–S4**: blocks until the worker is notified or unparked for another reason.
+    /// **S1–S4**: blocks until the worker is notified, or until `rest` says that it is over.
+    ///
+    /// `rest` is asked before the thread blocks, and again when it wakes and its worker is parked
+    /// still. It must not rely on having the core: that may be lent meanwhile.
     pub(crate) fn park(
         &self,
         seat: &Arc<Seat<C>>,
         core: C,
         searching: bool,
         work_visible: impl FnOnce() -> bool,
-        closed: impl FnOnce() -> bool,
+        mut rest: impl FnMut() -> Rest,
     ) -> Woken<C> {
         self.give_back(seat, core, searching, work_visible);
         // Whoever closes the runtime does so first and then unparks those in the list, under the
-        // lock. So either this worker was in the list, or its look comes after the closing.
-        if !closed() {
-            seat.parker.park();
+        // lock. So either this worker was in the list, or `rest` comes after the closing.
+        while let Rest::Until(deadline) = rest() {
+            seat.parker.park_until(deadline);
+            if !self.is_parked(seat) {
+                break;
+            }
         }
         self.claim(seat)
+    }
+
+    /// Whether the worker at `seat` was neither notified nor lent since it parked.
+    fn is_parked(&self, seat: &Arc<Seat<C>>) -> bool {
+        self.asleep.lock().parked.iter().any(|(other, _)| Arc::ptr_eq(other, seat))
+    }
+
+    /// Whether all workers are parked. What they did before is visible then.
+    pub(crate) fn all_parked(&self) -> bool {
+        // Ordering: Acquire pairs with the read-modify-write in `give_back`.
+        let counts = Counts(self.word.load(Ordering::Acquire));
+        counts.searching() == 0 && counts.parked() == self.workers
     }
 
     /// **S1–S3**: announces that the worker at `seat` is parked.

@@ -13,13 +13,15 @@
 //! ```
 //!
 //! [`run`] drives one future and the tasks that it spawns; [`Runtime`] does so for longer;
-//! [`Handle`] spawns from any thread. [`JoinHandle`] is the future of a task's result. The module
+//! [`Handle`] spawns from any thread. [`JoinHandle`] is the future of a task's result. [`join`]
+//! divides a piece of work. [`sleep`] waits and gives a value, [`timeout`] limits a future's time,
+//! [`interval`] ticks; [`Builder::start_paused`] makes time virtual, for tests. The module
 //! [`coroutine`] is about computations that give values out and take values in on their way.
 //!
 //! # The life of a task
 //!
-//! **spawn → task → queue → worker → poll → park and wake**: data flows one way, and each arrow has
-//! its module.
+//! **spawn → task → queue → worker → poll → park and wake → timers**: data flows one way, and each
+//! arrow has its module.
 //!
 //! 1. `spawn` makes the *task*, one allocation that holds a header, and the future or later its
 //!    output (`task`), and pushes its *runnable* into the queue of the worker that it runs on
@@ -32,6 +34,8 @@
 //!    worker's *registry*, the first time that happens, and becomes idle: nobody owns it.
 //! 5. A *wake* counts in the task's word (`task::state`). The one that finds the task idle queues it:
 //!    back to 2.
+//!    A *timer* that fires is such a wake (`timers`, `time`): each worker has a wheel of them, looks
+//!    at it between polls, and sleeps until the next one is due.
 //! 6. If it is ready, the output takes the place of the future, the handle's waker is woken, and
 //!    whoever gives up the last right to the task frees it.
 //! 7. *Shutdown* (`runtime::shutdown`) drops what is queued and, by the registries, what is idle.
@@ -48,6 +52,8 @@
 //! | core | what only the thread in that place has: the owner's side of the queues |
 //! | seat | where a thread that works for the runtime sleeps |
 //! | injector | the queue for tasks from threads that are not workers |
+//! | timer | a deadline and a waker in a worker's wheel; fires when the deadline has passed |
+//! | watchman | the sleeping worker that looks after the timers of those that are awake |
 //! | searching, parked, napping | see the notes of the `idle` module |
 //! | registry | a worker's list of tasks that became idle there, for the shutdown |
 //!
@@ -83,6 +89,8 @@ mod stats;
 mod sync;
 mod task;
 mod tempo;
+mod time;
+mod timers;
 mod unwind;
 mod worker;
 
@@ -93,3 +101,8 @@ pub use spawn::spawn_blocking;
 pub use spawn::{YieldNow, spawn, yield_now};
 pub use stats::{Metrics, WorkerMetrics};
 pub use task::{AbortHandle, JoinError, JoinHandle, TaskId};
+pub use time::{
+    Elapsed, Interval, MissedTickBehavior, Sleep, Timeout, interval, interval_at, now, sleep,
+    sleep_until, timeout, timeout_at,
+};
+pub use timers::ClockHold;

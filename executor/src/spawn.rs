@@ -72,8 +72,20 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    // A panic of the closure goes through the pool's task into ours, and so to the handle.
-    handle.spawn(blocking::unblock(f))
+    // A virtual clock stands until the closure is done and our task knows.
+    let holds = handle.shared().virtual_time().map(|_| (handle.hold_clock(), handle.hold_clock()));
+    let Some((for_closure, for_task)) = holds else {
+        // A panic of the closure goes through the pool's task into ours, and so to the handle.
+        return handle.spawn(blocking::unblock(f));
+    };
+    let f = move || {
+        let _hold = for_closure;
+        f()
+    };
+    handle.spawn(async move {
+        let _hold = for_task;
+        blocking::unblock(f).await
+    })
 }
 
 /// Gives the other tasks a turn.

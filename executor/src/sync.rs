@@ -87,6 +87,26 @@ pub(crate) enum Mutant {
     ForgetLentWorker,
     /// The dropped handle ignores an output that arrived meanwhile.
     DropHandleBlind,
+    /// An earlier deadline is published, and the worker that sleeps is not told.
+    NoTimerUnpark,
+    /// A worker looks until when it may sleep before it notes that it sleeps.
+    StaleTimerDeadline,
+    /// No barrier between publishing a deadline and looking for the watchman.
+    NoFenceAfterTimer,
+    /// The watchman does not look at the deadlines again after it has announced when it wakes.
+    NoSecondWatch,
+    /// A watchman that leaves does not tell the next one.
+    NoNextWatchman,
+    /// A timer is looked up and taken out under the lock, but not in one go.
+    CancelInTwoSteps,
+    /// Wakers are woken while the wheel is locked.
+    WakeUnderLock,
+    /// The end of a hold does not look whether all are idle.
+    HoldEndsUnseen,
+    /// A worker that goes to sleep does not turn the clock.
+    NoVirtualAdvance,
+    /// Who could turn the clock lets go of it without another look whether all are idle.
+    ClaimWithoutRecheck,
     /// The stand-in deque publishes its bottom without the release fence.
     DequeWithoutFence,
 }

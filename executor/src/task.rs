@@ -28,7 +28,9 @@ pub(crate) use cell::{Kept, Ran, Runnable, Slot, TaskRef};
 pub use error::JoinError;
 pub use id::TaskId;
 pub use join::{AbortHandle, JoinHandle};
-pub(crate) use panic::{Hook as PanicHook, PanicReporter, discard, discard_payload};
+pub(crate) use panic::{
+    Hook as PanicHook, PanicReporter, discard, discard_payload, drop_waker, wake,
+};
 
 use std::future::Future;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 //! place of a parked worker while its root future waits.
 
 use crate::context;
-use crate::idle::{Seat, Woken};
+use crate::idle::{Rest, Seat, Woken};
 use crate::queue::{FAIRNESS_INTERVAL, LocalQueue, Stealers};
 use crate::registry::Registry;
 use crate::rng::Rng;
@@ -14,6 +14,7 @@ use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
 use crate::task::{self, JoinHandle, Keeper, Kept, PanicReporter, Ran, Runnable, Slot};
 use crate::tempo::{Crew, Tempo};
+use crate::timers::{Ticker, WorkerTimers};
 use crossbeam_utils::CachePadded;
 use std::future::Future;
 use std::time::Instant;
@@ -26,6 +27,8 @@ pub(crate) struct Worker {
     pub(crate) stealers: Stealers,
     pub(crate) registry: Registry,
     pub(crate) stats: Stats,
+    /// A sleep refers to it for as long as it is registered.
+    pub(crate) timers: Arc<WorkerTimers>,
 }
 
 /// What only the thread that works in a worker's place has.
@@ -167,6 +170,12 @@ impl Core {
     pub(crate) fn rest(&mut self) {
         self.stop_searching();
         self.tempo.come_back(&self.handle.shared().tempos);
+    }
+
+    /// The timers of the worker in whose place this thread works.
+    #[inline]
+    pub(crate) fn timers(&self) -> &Arc<WorkerTimers> {
+        &self.handle.shared().workers[self.index].timers
     }
 
     /// Any task of its own queues.
@@ -326,11 +335,13 @@ pub(crate) enum Stop {
 pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut impl Root) -> Stop {
     let shared = handle.shared();
     let keeper = WorkerKeeper { handle, index: seat.index };
-    let stats = &shared.workers[seat.index].stats;
+    let Worker { stats, timers, .. } = &*shared.workers[seat.index];
+    let mut ticker = Ticker::new();
     loop {
         if shared.is_closed() {
             return Stop::Closed;
         }
+        ticker.tick(timers);
         if root.is_woken() {
             context::with_core(Core::stop_searching);
             if root.poll_if_woken() {
@@ -346,7 +357,7 @@ pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut imp
             run(task, &keeper, stats);
             continue;
         }
-        match find_or_sleep(shared, seat, root, stats) {
+        match find_or_sleep(shared, seat, root, &mut ticker) {
             Found::Task(task) => run(task, &keeper, stats),
             Found::LookAgain => {}
             Found::Lent => return Stop::Lent,
@@ -423,8 +434,9 @@ fn find_or_sleep(
     shared: &Arc<Shared>,
     seat: &Arc<Seat<Box<Core>>>,
     root: &impl Root,
-    stats: &Stats,
+    ticker: &mut Ticker,
 ) -> Found {
+    let timers = &shared.workers[seat.index].timers;
     let mut spin_end = None;
     loop {
         let search = context::with_core(|core| {
@@ -445,6 +457,9 @@ fn find_or_sleep(
         if shared.is_closed() || root.is_woken() {
             return Found::LookAgain;
         }
+        if ticker.fire_due(timers) || shared.rescue(seat.index, ticker) {
+            return Found::LookAgain;
+        }
         let now = Instant::now();
         let patience = || context::with_core(|core| core.share.patience(now)).unwrap_or_default();
         if NAPS && now < *spin_end.get_or_insert_with(|| now + patience()) {
@@ -452,15 +467,16 @@ fn find_or_sleep(
             std::thread::yield_now();
             continue;
         }
-        return match nap(shared, seat, stats, left_work) {
+        return match nap(shared, seat, left_work) {
             true => Found::LookAgain,
-            false => sleep(shared, seat, stats),
+            false => sleep(shared, seat, root, ticker),
         };
     }
 }
 
 /// Sleeps for a moment, if that is better than to park.
-fn nap(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, stats: &Stats, left_work: bool) -> bool {
+fn nap(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, left_work: bool) -> bool {
+    let Worker { stats, timers, .. } = &*shared.workers[seat.index];
     let mut retired = false;
     let wanted = NAPS
         && context::with_core(|core| {
@@ -470,7 +486,11 @@ fn nap(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, stats: &Stats, left_work: b
         })
         .unwrap_or(false);
     let injected = || !retired && !shared.injector.is_empty();
-    let napped = wanted && shared.idle.nap(seat, Instant::now() + NAP, injected);
+    let end = || {
+        let nap = Instant::now() + NAP;
+        timers.source().wake_up(timers.next()).map_or(nap, |timer| timer.min(nap))
+    };
+    let napped = wanted && shared.idle.nap(seat, end(), injected);
     if napped {
         bump(&stats.naps, 1);
     }
@@ -478,21 +498,27 @@ fn nap(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, stats: &Stats, left_work: b
 }
 
 /// Parks this thread until there is something to do.
-fn sleep(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, stats: &Stats) -> Found {
+fn sleep(
+    shared: &Arc<Shared>,
+    seat: &Arc<Seat<Box<Core>>>,
+    root: &impl Root,
+    ticker: &mut Ticker,
+) -> Found {
+    let Worker { stats, timers, .. } = &*shared.workers[seat.index];
     let mut core = context::take_core().expect("a worker has a core");
     let searching = std::mem::replace(&mut core.searching, false);
     core.share.forget_looks();
     core.tempo.come_back(&shared.tempos);
     bump(&stats.parks, 1);
     bump(&stats.needless_wakes, u64::from(core.woken_for_nothing));
-    let visible = || shared.work_visible();
-    match shared.idle.park(seat, core, searching, visible, || shared.is_closed()) {
-        Woken::Lent => Found::Lent,
-        woken => {
-            take_up(woken, stats);
-            Found::LookAgain
-        }
+    let rest = || if root.is_woken() { Rest::Over } else { shared.rest(seat) };
+    let woken = shared.idle.park(seat, core, searching, || shared.work_visible(), rest);
+    let is_lent = !take_up(woken, stats);
+    if !is_lent {
+        ticker.fire_due(timers);
     }
+    shared.leave_watch(seat);
+    if is_lent { Found::Lent } else { Found::LookAgain }
 }
 
 /// Makes the core of a worker that was woken this thread's. False: it is lent.

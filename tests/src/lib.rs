@@ -22,5 +22,5 @@ pub mod wakers;
 pub mod watchdog;
 
 pub use event::{Blocker, Counter, Event};
-pub use quiet::{Bomb, caught, explode, panic_text};
-pub use watchdog::{LONG, runtime, watch, within};
+pub use quiet::{Bomb, caught, explode, panic_file, panic_text};
+pub use watchdog::{LONG, paused, runtime, stopped, watch, within};

@@ -108,3 +108,28 @@ pub fn runtime(workers: usize) -> Runtime {
     watch(runtime.handle());
     runtime
 }
+
+/// A runtime with so many workers whose clock advances by itself, watched.
+///
+/// # Panics
+///
+/// If it cannot be built.
+pub fn paused(workers: usize) -> Runtime {
+    let mut builder = Runtime::builder();
+    let runtime = builder.worker_threads(workers).start_paused(true).build().expect("a runtime");
+    watch(runtime.handle());
+    runtime
+}
+
+/// A runtime with so many workers whose clock is turned by [`Handle::advance`] only, watched.
+///
+/// # Panics
+///
+/// If it cannot be built.
+pub fn stopped(workers: usize) -> Runtime {
+    let mut builder = Runtime::builder();
+    let builder = builder.worker_threads(workers).start_paused(true).auto_advance(false);
+    let runtime = builder.build().expect("a runtime");
+    watch(runtime.handle());
+    runtime
+}

@@ -12,16 +12,17 @@ pub mod join;
 pub mod matmul;
 pub mod root;
 pub mod spawn;
+pub mod timers;
 pub mod wake;
 
 use std::future::Future;
 
 use crate::clock::{Cost, Stopwatch};
-use crate::peer::Peer;
+use crate::peer::{Peer, Timers};
 use crate::probe::Probe;
 
 /// Every case, in the order of the report.
-pub fn all<P: Peer>() -> Vec<Probe<P>> {
+pub fn all<P: Timers>() -> Vec<Probe<P>> {
     vec![
         Probe::case("spawn_join_batch", "task", spawn::join_batch),
         Probe::case("spawn_detached", "task", spawn::detached),
@@ -41,6 +42,11 @@ pub fn all<P: Peer>() -> Vec<Probe<P>> {
         Probe::case("matmul", "block", matmul::matmul),
         Probe::case("remote_spawn", "task", foreign::remote_spawn),
         Probe::case("foreign_handover", "round trip", foreign::handover),
+        Probe::timer_case("timer_fire", "sleep", timers::fire),
+        Probe::timer_case("timer_burst", "sleep", timers::burst),
+        Probe::timer_case("timeout_churn", "timeout", timers::timeout_churn),
+        Probe::timer_case("sleep_abort", "task", timers::sleep_abort),
+        Probe::timer_case("sleep_reset", "reset", timers::reset),
     ]
 }
 

@@ -6,10 +6,13 @@ use std::pin::Pin;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
 
 use crate::cases::in_task;
 use crate::options::BytesPerTask;
-use crate::peer::Peer;
+use crate::peer::Timers;
 use crate::probe::{Field, Setup};
 use crate::proc::resident_bytes;
 
@@ -23,11 +26,21 @@ const WAVE: usize = 1_000;
 
 /// `bytes_per_task`: 500 000 tasks that have been polled once and wait for ever; measured in a
 /// fresh process, because an allocator that has worked before has memory to reuse.
-pub fn bytes_per_task<P: Peer>(setup: &Setup) -> Vec<f64> {
+pub fn bytes_per_task<P: Timers>(setup: &Setup) -> Vec<f64> {
+    in_child::<P>(setup, false)
+}
+
+/// `bytes_per_sleep`: the same with tasks that sleep for an hour.
+pub fn bytes_per_sleep<P: Timers>(setup: &Setup) -> Vec<f64> {
+    in_child::<P>(setup, true)
+}
+
+fn in_child<P: Timers>(setup: &Setup, sleeping: bool) -> Vec<f64> {
     let child = BytesPerTask {
         runtime: P::NAME.into(),
         workers: setup.workers,
         tasks: setup.scale.count(TASKS),
+        sleeping,
     };
     let output = Command::new(env::current_exe().expect("path of this program"))
         .args(child.to_args())
@@ -44,18 +57,31 @@ pub fn bytes_per_task<P: Peer>(setup: &Setup) -> Vec<f64> {
 ///
 /// The join handles are kept, and what they take is subtracted: async-executor frees a detached
 /// task that nobody could wake.
-pub fn measure_here<P: Peer>(child: &BytesPerTask) -> f64 {
+pub fn measure_here<P: Timers>(child: &BytesPerTask) -> f64 {
     let tasks = child.tasks;
-    let peer = P::start(child.workers);
-    let growth = in_task(&peer, async move {
-        let mut handles = Vec::with_capacity(WAVE + tasks);
-        // The first wave pays for what the runtime sets up once.
-        spawn_pending::<P>(&mut handles, WAVE).await;
-        let before = resident_bytes();
-        spawn_pending::<P>(&mut handles, WAVE + tasks).await;
-        resident_bytes().saturating_sub(before)
-    });
+    let growth = if child.sleeping {
+        let peer = P::start_with_timers(child.workers);
+        in_task(&peer, growth::<P, _>(tasks, || Sleeping::<P> { sleep: P::sleep(HOUR) }))
+    } else {
+        in_task(&P::start(child.workers), growth::<P, _>(tasks, || Pending))
+    };
     growth as f64 / tasks as f64 - size_of::<P::Join<()>>() as f64
+}
+
+/// How much memory so many tasks take.
+async fn growth<P, F>(tasks: usize, make: fn() -> F) -> u64
+where
+    P: Timers,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut handles = Vec::with_capacity(WAVE + tasks);
+    // The first wave pays for what the runtime sets up once.
+    spawn_waiting::<P, F>(&mut handles, WAVE, make).await;
+    let before = resident_bytes();
+    spawn_waiting::<P, F>(&mut handles, WAVE + tasks, make).await;
+    let growth = resident_bytes().saturating_sub(before);
+    handles.into_iter().for_each(P::abort);
+    growth
 }
 
 /// How often any [`Pending`] was polled: once each, as nobody wakes them.
@@ -74,11 +100,35 @@ impl Future for Pending {
     }
 }
 
-/// Spawns in waves until there are `total` pending tasks.
-async fn spawn_pending<P: Peer>(handles: &mut Vec<P::Join<()>>, total: usize) {
+const HOUR: Duration = Duration::from_secs(3600);
+
+pin_project! {
+    /// A sleep that counts its polls.
+    struct Sleeping<P: Timers> {
+        #[pin]
+        sleep: P::Sleep,
+    }
+}
+
+impl<P: Timers> Future for Sleeping<P> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let poll = self.project().sleep.poll(cx);
+        POLLS.fetch_add(1, Ordering::Relaxed);
+        poll
+    }
+}
+
+/// Spawns in waves until there are `total` waiting tasks.
+async fn spawn_waiting<P, F>(handles: &mut Vec<P::Join<()>>, total: usize, make: fn() -> F)
+where
+    P: Timers,
+    F: Future<Output = ()> + Send + 'static,
+{
     while handles.len() < total {
         let wave = WAVE.min(total - handles.len());
-        handles.extend((0..wave).map(|_| P::spawn(Pending)));
+        handles.extend((0..wave).map(|_| P::spawn(make())));
         while POLLS.load(Ordering::Relaxed) < handles.len() {
             P::yield_now().await;
         }

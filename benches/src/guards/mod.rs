@@ -6,14 +6,15 @@
 pub mod fairness;
 pub mod idle;
 pub mod latency;
+pub mod lateness;
 pub mod memory;
 pub mod stranding;
 
-use crate::peer::Peer;
+use crate::peer::Timers;
 use crate::probe::Probe;
 
 /// Every guard, in the order of the report.
-pub fn all<P: Peer>() -> Vec<Probe<P>> {
+pub fn all<P: Timers>() -> Vec<Probe<P>> {
     vec![
         Probe::guard("idle_cpu", "idle", idle::FIELDS, idle::idle::<P>),
         Probe::guard("low_load", "2000 tasks/s of 10 µs", idle::FIELDS, idle::low_load::<P>),
@@ -46,6 +47,31 @@ pub fn all<P: Peer>() -> Vec<Probe<P>> {
             "resident memory of a pending task",
             memory::FIELDS,
             memory::bytes_per_task::<P>,
+        ),
+        Probe::guard(
+            "bytes_per_sleep",
+            "resident memory of a sleeping task",
+            memory::FIELDS,
+            memory::bytes_per_sleep::<P>,
+        ),
+        Probe::guard(
+            "stranding_sleep",
+            "due 2 ms into 50 ms of spinning",
+            stranding::FIELDS,
+            stranding::slept::<P>,
+        ),
+        Probe::guard(
+            "lateness_100us",
+            "of sleeps of 100 µs",
+            lateness::FIELDS,
+            lateness::hundred_micros::<P>,
+        ),
+        Probe::guard("lateness_1ms", "of sleeps of 1 ms", lateness::FIELDS, lateness::milli::<P>),
+        Probe::guard(
+            "lateness_10ms",
+            "of sleeps of 10 ms",
+            lateness::FIELDS,
+            lateness::ten_millis::<P>,
         ),
     ]
 }

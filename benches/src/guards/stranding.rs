@@ -7,7 +7,7 @@ use futures_channel::oneshot;
 
 use crate::cases::in_task;
 use crate::clock::{micros, spin_for};
-use crate::peer::Peer;
+use crate::peer::{Peer, Timers};
 use crate::probe::{Field, Setup};
 use crate::stats::median;
 
@@ -54,13 +54,42 @@ async fn wake_then_spin<P: Peer>() -> Duration {
     other.await
 }
 
+/// How long after the beginning of the long poll a timer is due.
+const DUE: Duration = Duration::from_millis(2);
+
+/// `stranding_sleep`: a task spawns B, which sleeps for 2 ms, lets it begin and then spins for 50 ms.
+pub fn slept<P: Timers>(setup: &Setup) -> Vec<f64> {
+    delays_on(P::start_with_timers(setup.workers), setup, sleep_then_spin::<P>)
+}
+
+async fn sleep_then_spin<P: Timers>() -> Duration {
+    let (ready, is_ready) = oneshot::channel();
+    let other = P::spawn(async move {
+        let deadline = Instant::now() + DUE;
+        let sleep = P::sleep_until(deadline);
+        ready.send(()).expect("the first task waits");
+        sleep.await;
+        deadline.elapsed()
+    });
+    is_ready.await.expect("the other task runs");
+    spin_for(LONG_POLL);
+    other.await
+}
+
 /// Median and maximum of the delays that `repetition` measures, each time on idle workers.
 fn delays<P, F>(setup: &Setup, repetition: fn() -> F) -> Vec<f64>
 where
     P: Peer,
     F: Future<Output = Duration> + Send + 'static,
 {
-    let peer = P::start(setup.workers);
+    delays_on(P::start(setup.workers), setup, repetition)
+}
+
+fn delays_on<P, F>(peer: P, setup: &Setup, repetition: fn() -> F) -> Vec<f64>
+where
+    P: Peer,
+    F: Future<Output = Duration> + Send + 'static,
+{
     let repetitions = setup.scale.count(REPETITIONS).max(5);
     let delays: Vec<f64> = (0..repetitions)
         .map(|_| {

@@ -3,15 +3,22 @@
 //! A `static` executor needs no reference count to reach, and `StaticExecutor` keeps no list of
 //! its tasks. It outlives its worker threads, so a task must have ended before the peer is
 //! dropped; every case and guard sees to that.
+//!
+//! Its timers are async-io's. Where they are measured, workers wait in async-io's `block_on`, as smol's
+//! do, so that one of them drives the reactor. async-io's own thread, once started, stays.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use async_executor::{StaticExecutor, Task};
+use async_io::Timer;
 use futures_channel::oneshot;
 use futures_lite::future;
 
-use super::Peer;
+use super::{Peer, Timers};
 
 static EXECUTOR: StaticExecutor = StaticExecutor::new();
 
@@ -29,10 +36,11 @@ struct Worker {
 }
 
 impl Worker {
-    fn start() -> Self {
+    fn start(with_timers: bool) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let thread = thread::spawn(|| {
-            let _ = future::block_on(EXECUTOR.run(stopped));
+        let thread = thread::spawn(move || {
+            let run = EXECUTOR.run(stopped);
+            let _ = if with_timers { async_io::block_on(run) } else { future::block_on(run) };
         });
         Self { stop, thread }
     }
@@ -56,7 +64,7 @@ impl Peer for AsyncExecutor {
     type Handle = &'static StaticExecutor;
 
     fn start(workers: usize) -> Self {
-        let workers = (0..workers).map(|_| Worker::start()).collect();
+        let workers = (0..workers).map(|_| Worker::start(false)).collect();
         Self { workers }
     }
 
@@ -100,5 +108,53 @@ impl Peer for AsyncExecutor {
 
     fn yield_now() -> impl Future<Output = ()> + Send {
         future::yield_now()
+    }
+
+    fn abort<T: Send + 'static>(join: Task<T>) {
+        drop(join);
+    }
+}
+
+/// async-io's timer, without what it gives.
+#[derive(Debug)]
+pub struct Sleep(Timer);
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx).map(drop)
+    }
+}
+
+impl Timers for AsyncExecutor {
+    type Sleep = Sleep;
+
+    fn start_with_timers(workers: usize) -> Self {
+        let workers = (0..workers).map(|_| Worker::start(true)).collect();
+        Self { workers }
+    }
+
+    fn sleep(duration: Duration) -> Sleep {
+        Sleep(Timer::after(duration))
+    }
+
+    fn sleep_until(deadline: Instant) -> Sleep {
+        Sleep(Timer::at(deadline))
+    }
+
+    fn reset(mut sleep: Pin<&mut Sleep>, deadline: Instant) {
+        sleep.0.set_at(deadline);
+    }
+
+    fn timeout<F: Future + Send>(
+        duration: Duration,
+        future: F,
+    ) -> impl Future<Output = Option<F::Output>> + Send {
+        // As async-io's documentation shows it.
+        future::or(async { Some(future.await) }, async move {
+            Timer::after(duration).await;
+            None
+        })
     }
 }

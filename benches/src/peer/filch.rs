@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use filch::{Builder, Handle, JoinHandle, Runtime};
 
-use super::Peer;
+use super::{Peer, Timers};
 
 /// A filch runtime.
 #[derive(Debug)]
@@ -92,5 +93,37 @@ impl Peer for Filch {
 
     fn yield_now() -> impl Future<Output = ()> + Send {
         filch::yield_now()
+    }
+
+    fn abort<T: Send + 'static>(join: Join<T>) {
+        join.0.abort();
+    }
+}
+
+impl Timers for Filch {
+    type Sleep = filch::Sleep<()>;
+
+    fn start_with_timers(workers: usize) -> Self {
+        Self::start(workers)
+    }
+
+    fn sleep(duration: Duration) -> Self::Sleep {
+        filch::sleep(duration, ())
+    }
+
+    fn sleep_until(deadline: Instant) -> Self::Sleep {
+        filch::sleep_until(deadline, ())
+    }
+
+    fn reset(sleep: Pin<&mut Self::Sleep>, deadline: Instant) {
+        sleep.reset(deadline);
+    }
+
+    fn timeout<F: Future + Send>(
+        duration: Duration,
+        future: F,
+    ) -> impl Future<Output = Option<F::Output>> + Send {
+        let limited = filch::timeout(duration, future);
+        async { limited.await.ok() }
     }
 }

@@ -6,6 +6,8 @@ pub mod filch;
 pub mod tokio;
 
 use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
 
 /// A multi-threaded executor under test.
 ///
@@ -86,4 +88,31 @@ pub trait Peer: Sized + 'static {
 
     /// Lets other tasks run first.
     fn yield_now() -> impl Future<Output = ()> + Send;
+
+    /// Has the future of a task dropped, soon.
+    fn abort<T: Send + 'static>(join: Self::Join<T>);
+}
+
+/// A peer with its timers.
+pub trait Timers: Peer {
+    /// Ready once its time has come.
+    type Sleep: Future<Output = ()> + Send + 'static;
+
+    /// [`start`](Peer::start), with whatever it needs for timers.
+    fn start_with_timers(workers: usize) -> Self;
+
+    /// Sleeps for so long from now on.
+    fn sleep(duration: Duration) -> Self::Sleep;
+
+    /// Sleeps until then.
+    fn sleep_until(deadline: Instant) -> Self::Sleep;
+
+    /// Gives a sleep another deadline, in its place.
+    fn reset(sleep: Pin<&mut Self::Sleep>, deadline: Instant);
+
+    /// Drives `future` for at most `duration`; `None`: the time was over.
+    fn timeout<F: Future + Send>(
+        duration: Duration,
+        future: F,
+    ) -> impl Future<Output = Option<F::Output>> + Send;
 }

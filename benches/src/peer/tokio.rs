@@ -1,13 +1,14 @@
-//! Tokio's multi-thread runtime, without its timer and I/O drivers.
+//! Tokio's multi-thread runtime, without its I/O driver; with its timers where they are measured.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
-use super::Peer;
+use super::{Peer, Timers};
 
 /// A Tokio runtime.
 #[derive(Debug)]
@@ -78,5 +79,38 @@ impl Peer for Tokio {
 
     fn yield_now() -> impl Future<Output = ()> + Send {
         tokio::task::yield_now()
+    }
+
+    fn abort<T: Send + 'static>(join: Join<T>) {
+        join.0.abort();
+    }
+}
+
+impl Timers for Tokio {
+    type Sleep = tokio::time::Sleep;
+
+    fn start_with_timers(workers: usize) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(workers).enable_time().build();
+        Self(runtime.expect("a Tokio runtime"))
+    }
+
+    fn sleep(duration: Duration) -> Self::Sleep {
+        tokio::time::sleep(duration)
+    }
+
+    fn sleep_until(deadline: Instant) -> Self::Sleep {
+        tokio::time::sleep_until(deadline.into())
+    }
+
+    fn reset(sleep: Pin<&mut Self::Sleep>, deadline: Instant) {
+        sleep.reset(deadline.into());
+    }
+
+    fn timeout<F: Future + Send>(
+        duration: Duration,
+        future: F,
+    ) -> impl Future<Output = Option<F::Output>> + Send {
+        let limited = tokio::time::timeout(duration, future);
+        async { limited.await.ok() }
     }
 }

@@ -1,6 +1,6 @@
 //! M2, M3, M4: the protocol of `idle.md`, with items in place of tasks.
 
-use super::{Idle, Seat, Woken};
+use super::{Idle, Rest, Seat, Woken};
 use crate::sync::Arc;
 use crate::sync::deque::{Injector, Steal, Stealer, Worker};
 use crate::sync::thread::{Builder, JoinHandle};
@@ -56,7 +56,8 @@ impl Pool {
                 }
                 return *item;
             }
-            let woken = self.idle.park(seat, (), searching, || self.work_visible(), || false);
+            let rest = || Rest::Until(None);
+            let woken = self.idle.park(seat, (), searching, || self.work_visible(), rest);
             searching = matches!(woken, Woken::Notified(()));
         }
     }

@@ -1,6 +1,6 @@
 //! The protocol's counts, on one thread: who is parked, who searches, and who is woken.
 
-use super::{Idle, MAX_WORKERS, Seat, Woken};
+use super::{Idle, MAX_WORKERS, Rest, Seat, Woken};
 use crate::sync::Arc;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -55,6 +55,15 @@ fn has_token(seat: &Seat<Core>) -> bool {
 fn wait_until_parked(seat: &Seat<Core>) {
     while format!("{:?}", seat.parker) != "Parker(parked)" {
         std::thread::yield_now();
+    }
+}
+
+/// A rest that is over as soon as something wakes the thread.
+fn once() -> impl FnMut() -> Rest {
+    let mut asked = false;
+    move || match std::mem::replace(&mut asked, true) {
+        false => Rest::Until(None),
+        true => Rest::Over,
     }
 }
 
@@ -250,7 +259,7 @@ fn unpark_all_reaches_those_that_are_parked_and_counts_nobody_as_searching() {
 fn park_returns_at_once_if_the_runtime_is_closed() {
     let (idle, [seat]) = (Idle::new(1), seats());
     assert!(idle.start_searching());
-    let woken = idle.park(&seat, Core(3), true, || false, || true);
+    let woken = idle.park(&seat, Core(3), true, || false, || Rest::Over);
     assert_eq!(woken, Woken::Otherwise(Core(3)));
     assert_counts(&idle, 0, 0);
 }
@@ -258,7 +267,7 @@ fn park_returns_at_once_if_the_runtime_is_closed() {
 #[test]
 fn park_returns_at_once_if_work_is_visible() {
     let (idle, [seat]) = (Idle::new(1), seats());
-    let woken = idle.park(&seat, Core(3), false, || true, || false);
+    let woken = idle.park(&seat, Core(3), false, || true, || Rest::Until(None));
     assert_eq!(woken, Woken::Notified(Core(3)));
     assert_counts(&idle, 1, 0);
 }
@@ -267,7 +276,7 @@ fn park_returns_at_once_if_work_is_visible() {
 fn park_blocks_until_notified() {
     let (idle, [seat]) = (Idle::new(1), seats());
     std::thread::scope(|scope| {
-        let sleeper = scope.spawn(|| idle.park(&seat, Core(0), false, || false, || false));
+        let sleeper = scope.spawn(|| idle.park(&seat, Core(0), false, || false, once()));
         wait_until_parked(&seat);
         assert_counts(&idle, 0, 1);
         idle.notify_remote();
@@ -280,9 +289,9 @@ fn park_blocks_until_notified() {
 fn park_blocks_until_everybody_is_unparked() {
     let (idle, seats) = (Idle::new(3), seats::<3>());
     std::thread::scope(|scope| {
-        let sleepers = seats.each_ref().map(|seat| {
-            scope.spawn(|| idle.park(seat, Core(seat.index), false, || false, || false))
-        });
+        let sleepers = seats
+            .each_ref()
+            .map(|seat| scope.spawn(|| idle.park(seat, Core(seat.index), false, || false, once())));
         seats.iter().for_each(|seat| wait_until_parked(seat));
         idle.unpark_all();
         for (index, sleeper) in sleepers.into_iter().enumerate() {

@@ -13,6 +13,7 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutant, mutated, order};
 use crate::task::{discard, discard_payload};
+use crate::timers;
 use crate::unwind;
 use crate::worker::{Core, Root, Stop, drive};
 use std::future::Future;
@@ -42,9 +43,13 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
     // A core of a closed runtime is on its way to be stopped by its own thread.
     let place = if shared.is_closed() { None } else { place() };
     let (home, core) = place.unzip();
+    if let Some(home) = &home {
+        shared.leave_watch(home);
+    }
     let index = home.as_ref().map_or(usize::MAX, |home| home.index);
     let seat = Seat::new(index, false);
     let waker = std::sync::Arc::new(RootWaker { woken: AtomicBool::new(true), seat: seat.clone() });
+    let mut registered = Some(shared.register_root(waker.clone()));
     let mut root = RootFuture {
         future: pin!(Some(future)),
         waker: Waker::from(waker.clone()),
@@ -56,6 +61,10 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
             context::put_core(core);
             let stop = drive(handle, &seat, &mut root);
             debug_assert!(stop != Stop::Lent, "a borrowed core was lent");
+            if root.outcome.is_some() {
+                // Woken or not, it is not polled any more.
+                drop(registered.take());
+            }
             hand_back(shared, &home);
         });
     }
@@ -66,7 +75,15 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
             Some(Err(payload)) => resume_unwind(payload),
             None => {}
         }
-        if !root.poll_if_woken() {
+        // The workers do not know that this thread is at work.
+        let is_ready = shared.holding_clock(|| {
+            let is_ready = root.poll_if_woken();
+            if is_ready {
+                drop(registered.take());
+            }
+            is_ready
+        });
+        if !is_ready {
             seat.parker.park();
         }
     }
@@ -83,6 +100,7 @@ fn hand_back(shared: &Shared, home: &Arc<Seat<Box<Core>>>) {
         return shared.stop_spare_if_closed();
     }
     shared.idle.give_back(home, core, false, || shared.work_visible());
+    shared.lay_to_rest(home);
     if shared.is_closed() && !mutated(Mutant::ForgetLentWorker) {
         // Its thread may have found its core lent when it was told, and sleep again.
         home.parker.unpark();
@@ -93,6 +111,14 @@ fn hand_back(shared: &Shared, home: &Arc<Seat<Box<Core>>>) {
 struct RootWaker {
     woken: AtomicBool,
     seat: Arc<Seat<Box<Core>>>,
+}
+
+impl timers::Root for RootWaker {
+    fn is_woken(&self) -> bool {
+        // Ordering: Acquire, so that whoever finds the flag cleared sees the hold of the thread that
+        // cleared it.
+        self.woken.load(Ordering::Acquire)
+    }
 }
 
 impl Wake for RootWaker {

@@ -10,9 +10,11 @@ use crate::stats::Stats;
 use crate::sync::Arc;
 use crate::sync::thread;
 use crate::task::{PanicHook, PanicReporter, discard_payload};
+use crate::timers::{Source, VirtualTime, Watch, WorkerTimers};
 use crate::unwind;
 use crate::worker::{Core, NoRoot, Stop, Worker, drive, take_up};
 use crossbeam_utils::CachePadded;
+use filch_timers::MonotonicClock;
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -37,6 +39,8 @@ pub struct Builder {
     on_start: Option<ThreadHook>,
     on_stop: Option<ThreadHook>,
     on_unhandled_panic: Option<PanicHook>,
+    paused: bool,
+    manual: bool,
 }
 
 impl Builder {
@@ -93,6 +97,43 @@ impl Builder {
         self
     }
 
+    /// Whether the runtime goes by a virtual clock, which stands until there is nothing to do but to
+    /// wait for it. Default: false, the system's clock.
+    ///
+    /// For tests: sleeps, timeouts and intervals take no time, and how long they took is exact. When
+    /// every worker is idle, no task is queued, no future that `block_on` drives was woken and
+    /// no closure of [`spawn_blocking`](crate::spawn_blocking()) runs, the clock jumps to the
+    /// earliest deadline of a sleep that was not dropped. This works with any number of workers.
+    /// [`Handle::hold_clock`] keeps the clock from it, and [`Handle::advance`] turns it by hand.
+    ///
+    /// The clock begins at the [`Instant`](std::time::Instant) at which the runtime is built;
+    /// [`now`](crate::now()) reads it. What asks the system for the time gets the system's.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = filch::Builder::new().start_paused(true).build()?;
+    /// runtime.block_on(async {
+    ///     let start = filch::now();
+    ///     filch::sleep(Duration::from_secs(86_400), ()).await;
+    ///     assert_eq!(filch::now() - start, Duration::from_secs(86_400));
+    /// });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn start_paused(&mut self, paused: bool) -> &mut Self {
+        self.paused = paused;
+        self
+    }
+
+    /// Whether a virtual clock advances by itself when all are idle. Default: true.
+    ///
+    /// If not, only [`Handle::advance`] turns it. Without [`start_paused`](Self::start_paused) this
+    /// has no meaning.
+    pub fn auto_advance(&mut self, auto: bool) -> &mut Self {
+        self.manual = !auto;
+        self
+    }
+
     /// Starts the workers.
     ///
     /// The builder may be used again, with all settings but `on_unhandled_panic`, which goes to
@@ -121,14 +162,18 @@ impl Builder {
                 "Builder::thread_name has a NUL character in it: the system takes none in a name",
             ));
         }
-        let (queues, workers): (Vec<_>, Vec<_>) = (0..count).map(|_| new_worker()).unzip();
+        let (source, watch) = (self.source(), Arc::new(Watch::new()));
+        let new_worker = |_| new_worker(WorkerTimers::new(source.clone(), watch.clone()));
+        let (queues, workers): (Vec<_>, Vec<_>) = (0..count).map(new_worker).unzip();
         let panics = PanicReporter::new(self.on_unhandled_panic.take());
-        let handle = Handle::new(Arc::new(Shared::new(workers.into())), panics);
+        let shared = Shared::new(workers.into(), watch, source);
+        let handle = Handle::new(Arc::new(shared), panics);
         let shared = handle.shared();
         let mut threads = Vec::with_capacity(count);
         let mut cores = queues.into_iter().enumerate().map(|(index, queue)| {
             let has_thread = !(caller_works && index == 0);
             let seat = if has_thread { Seat::starting(index) } else { Seat::new(index, false) };
+            shared.workers[index].timers.rest_on(&seat.parker);
             (seat, Core::new(handle.clone(), index, queue))
         });
         if caller_works {
@@ -154,6 +199,14 @@ impl Builder {
             None => Ok(runtime),
             // Dropping the runtime ends what was started.
             Some(error) => Err(error),
+        }
+    }
+
+    fn source(&self) -> Source {
+        if self.paused {
+            Source::Virtual(Arc::new(VirtualTime::new(!self.manual)))
+        } else {
+            Source::System(MonotonicClock::new())
         }
     }
 
@@ -217,9 +270,10 @@ impl Builder {
     }
 }
 
-fn new_worker() -> (LocalQueue, CachePadded<Worker>) {
+fn new_worker(timers: WorkerTimers) -> (LocalQueue, CachePadded<Worker>) {
     let (queue, stealers) = LocalQueue::new();
-    let worker = Worker { stealers, registry: Registry::new(), stats: Stats::default() };
+    let (registry, stats) = (Registry::new(), Stats::default());
+    let worker = Worker { stealers, registry, stats, timers: Arc::new(timers) };
     (queue, CachePadded::new(worker))
 }
 
@@ -230,13 +284,16 @@ fn work(handle: &Handle, seat: &Arc<Seat<Box<Core>>>) {
     let shared = handle.shared();
     let stats = &shared.workers[seat.index].stats;
     shared.idle.begin(seat, || shared.work_visible());
+    shared.lay_to_rest(seat);
     if shared.is_closed() {
         // Whoever closed it unparked those who had begun.
         seat.parker.unpark();
     }
     loop {
         seat.parker.park();
-        if !take_up(shared.idle.claim(seat), stats) {
+        let is_awake = take_up(shared.idle.claim(seat), stats);
+        shared.leave_watch(seat);
+        if !is_awake {
             continue;
         }
         match drive(handle, seat, &mut NoRoot) {
@@ -270,6 +327,8 @@ impl fmt::Debug for Builder {
             .field("worker_threads", &self.workers)
             .field("thread_name", &self.name)
             .field("thread_stack_size", &self.stack_size)
+            .field("start_paused", &self.paused)
+            .field("auto_advance", &!self.manual)
             .finish_non_exhaustive()
     }
 }

@@ -286,6 +286,21 @@ impl Handle {
         EnterGuard { _entered: context::enter(self.clone(), true), _handle: self }
     }
 
+    /// The time by this runtime's clock: the system's, unless the runtime was built with
+    /// [`Builder::start_paused`].
+    ///
+    /// May be called on any thread, also after the runtime is gone.
+    ///
+    /// ```
+    /// let runtime = filch::Builder::new().start_paused(true).auto_advance(false).build()?;
+    /// let before = runtime.handle().now();
+    /// assert_eq!(runtime.handle().now(), before);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn now(&self) -> Instant {
+        self.shared.source().instant()
+    }
+
     /// The runtime's counters.
     pub fn metrics(&self) -> Metrics {
         let shared = &self.shared;

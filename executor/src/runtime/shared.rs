@@ -10,6 +10,7 @@ use crate::sync::deque::Injector;
 use crate::sync::{Arc, Mutex};
 use crate::task::{Runnable, Schedule};
 use crate::tempo::Tempos;
+use crate::timers::{Source, Watch};
 use crate::worker::{Core, Worker};
 use crossbeam_utils::CachePadded;
 
@@ -30,12 +31,19 @@ pub(crate) struct Shared {
     /// The core of a place that has no thread of its own: that of the thread that called `run`.
     pub(crate) spare: Mutex<Option<SeatedCore>>,
     pub(crate) tempos: CachePadded<Tempos>,
+    /// Who looks after the timers of workers that do not.
+    watch: Arc<Watch>,
+    source: Source,
     closed: AtomicBool,
     pub(crate) shutdown: Shutdown,
 }
 
 impl Shared {
-    pub(crate) fn new(workers: Box<[CachePadded<Worker>]>) -> Self {
+    pub(crate) fn new(
+        workers: Box<[CachePadded<Worker>]>,
+        watch: Arc<Watch>,
+        source: Source,
+    ) -> Self {
         let count = workers.len();
         Self {
             workers,
@@ -43,9 +51,21 @@ impl Shared {
             idle: Idle::new(count),
             spare: Mutex::new(None),
             tempos: CachePadded::default(),
+            watch,
+            source,
             closed: AtomicBool::new(false),
             shutdown: Shutdown::new(count),
         }
+    }
+
+    #[inline]
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    #[inline]
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Whether the runtime shuts down.

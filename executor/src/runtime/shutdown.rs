@@ -8,9 +8,11 @@
 //!    over. What it may have to wait for is a thread that has just woken an idle task and not yet
 //!    pushed it: the registry shows that task, so the waking thread owes the shutdown nothing, and
 //!    drops nothing.
-//! 4. A foreign spawn that sees the flag cancels its own task, on its own thread. One that was overtaken by the
-//!    closing between its look and its push looks again: if the shutdown is over, it empties the
-//!    injector itself; if not, the last worker's look comes after its push.
+//!    Before that it closes the timers: those of the tasks are gone, and whoever else waits for
+//!    one is woken, to be told that it will not fire.
+//! 4. A foreign spawn that sees the flag cancels its own task, on its own thread. One that was
+//!    overtaken by the closing between its look and its push looks again: if the shutdown is over,
+//!    it empties the injector itself; if not, the last worker's look comes after its push.
 
 use super::handle::Handle;
 use super::shared::Shared;
@@ -147,6 +149,7 @@ impl Handle {
     /// Counts this worker as stopped. The last one goes only when nothing is left.
     fn leave(&self) {
         let shared = self.shared();
+        let mut timers_closed = false;
         loop {
             {
                 let mut working = shared.shutdown.working.lock();
@@ -158,13 +161,16 @@ impl Handle {
                 // fence, so a spawn that did not see it has pushed before the look that follows.
                 fence(Ordering::SeqCst);
                 let nothing_left = shared.injector.is_empty() && shared.registered() == 0;
-                if nothing_left || mutated(Mutant::DrainOnce) {
+                if timers_closed && (nothing_left || mutated(Mutant::DrainOnce)) {
                     *working = 0;
                     shared.shutdown.all_stopped.notify_all();
                     return;
                 }
             }
-            if !self.cancel_all() {
+            if !timers_closed {
+                shared.workers.iter().for_each(|worker| worker.timers.close());
+                timers_closed = true;
+            } else if !self.cancel_all() {
                 crate::sync::thread::yield_now();
             }
         }

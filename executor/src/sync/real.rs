@@ -1,6 +1,6 @@
 //! The types of a normal build.
 
-pub(crate) use parking_lot::{Condvar, Mutex};
+pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 pub(crate) use std::sync::Arc;
 
 /// Whether searchers nap; the models have no time.

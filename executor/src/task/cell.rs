@@ -21,7 +21,7 @@
 
 #![allow(unsafe_code, reason = "the one place where tasks are touched; the rules stand above")]
 
-use super::panic::{Caught, Payload, discard, discard_payload};
+use super::panic::{Caught, Payload, discard, discard_payload, drop_waker, wake};
 use super::state::{Complete, Detach, JoinSlot, Pend, Snapshot, State, Wake};
 use super::{Keeper, Schedule};
 use crate::context;
@@ -473,20 +473,6 @@ unsafe fn take_join_waker(header: &Header) -> Waker {
         // SAFETY: there is a waker in it, which by contract is not taken again.
         unsafe { slot.assume_init_read() }
     })
-}
-
-/// Wakes a waker of anybody's make.
-fn wake(waker: Waker) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        discard_payload(payload);
-    }
-}
-
-/// Drops a waker of anybody's make.
-fn drop_waker(waker: Option<Waker>) {
-    if let Err(payload) = discard(waker) {
-        discard_payload(payload);
-    }
 }
 
 /// The right to a task's outcome: what a `JoinHandle` is made of.

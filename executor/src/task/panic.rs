@@ -7,6 +7,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 
 /// The value that a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send + 'static>;
@@ -29,6 +30,20 @@ pub(crate) fn discard_payload(payload: Payload) {
         }
     }
     mem::forget(payload);
+}
+
+/// Wakes a waker of anybody's make.
+pub(crate) fn wake(waker: Waker) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        discard_payload(payload);
+    }
+}
+
+/// Drops a waker of anybody's make.
+pub(crate) fn drop_waker(waker: Option<Waker>) {
+    if let Err(payload) = discard(waker) {
+        discard_payload(payload);
+    }
 }
 
 /// The hook that a runtime's builder takes.

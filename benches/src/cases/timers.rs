@@ -1,0 +1,150 @@
+//! Sleeping, and not sleeping to the end.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::{in_task, timed};
+use crate::clock::{Cost, Stopwatch};
+use crate::latch::Latch;
+use crate::peer::Timers;
+use crate::probe::{Run, Scale};
+
+/// Over which time the sleeps of `timer_fire` end.
+const SPREAD: Duration = Duration::from_millis(200);
+
+/// `timer_fire`: 200 000 tasks sleep, each until a moment of its own in the next 200 ms, in no order;
+/// how long after the last of these moments the last task ends.
+pub fn fire<P: Timers>(peer: &P, scale: Scale) -> Run {
+    let tasks = scale.count(200_000);
+    let (cpu, late) = in_task(peer, async move {
+        let (latch, open) = Latch::new(tasks);
+        let watch = Stopwatch::start();
+        let start = Instant::now();
+        for number in 0..tasks {
+            // A permutation: the factor is a prime that divides none of the counts.
+            let rank = number * 7_919 % tasks;
+            let deadline = start + SPREAD.mul_f64((rank + 1) as f64 / tasks as f64);
+            P::spawn_detached(async move {
+                P::sleep_until(deadline).await;
+                assert!(Instant::now() >= deadline, "early");
+                latch.count_down();
+            });
+        }
+        open.await.expect("the last task signals");
+        let late = Instant::now().saturating_duration_since(start + SPREAD);
+        (watch.stop().cpu, late)
+    });
+    Run::new(Cost { wall: late, cpu }, tasks)
+}
+
+/// `timer_burst`: 200 000 tasks sleep until one and the same moment, 2 µs a task after the first is
+/// spawned, by when all sleep; how long after it the last one ends.
+pub fn burst<P: Timers>(peer: &P, scale: Scale) -> Run {
+    let tasks = scale.count(200_000);
+    let (cpu, late) = in_task(peer, async move {
+        let (latch, open) = Latch::new(tasks);
+        let deadline = Instant::now() + Duration::from_micros(2) * tasks as u32;
+        for _ in 0..tasks {
+            P::spawn_detached(async move {
+                P::sleep_until(deadline).await;
+                assert!(Instant::now() >= deadline, "early");
+                latch.count_down();
+            });
+        }
+        let ((), watch) = (P::sleep_until(deadline).await, Stopwatch::start());
+        open.await.expect("the last task signals");
+        (watch.stop().cpu, deadline.elapsed())
+    });
+    Run::new(Cost { wall: late, cpu }, tasks)
+}
+
+/// Longer than any measurement.
+const LONG: Duration = Duration::from_secs(30);
+/// Tasks of `timeout_churn`.
+const CHURNERS: usize = 100;
+
+/// `timeout_churn`: 100 tasks that 5 000 times each put a yield under a time limit of 30 s.
+pub fn timeout_churn<P: Timers>(peer: &P, scale: Scale) -> Run {
+    let times = scale.count(5_000);
+    let body = async move {
+        let tasks: Vec<_> = (0..CHURNERS).map(|_| P::spawn(churn::<P>(times))).collect();
+        let mut done = 0;
+        for task in tasks {
+            done += task.await;
+        }
+        done
+    };
+    let (cost, done) = in_task(peer, timed(body));
+    assert_eq!(done, CHURNERS * times, "yields in time");
+    Run::new(cost, done)
+}
+
+async fn churn<P: Timers>(times: usize) -> usize {
+    let mut done = 0;
+    for _ in 0..times {
+        done += usize::from(P::timeout(LONG, P::yield_now()).await.is_some());
+    }
+    done
+}
+
+/// Counts down when it is dropped.
+struct CountDown(&'static Latch);
+
+impl Drop for CountDown {
+    fn drop(&mut self) {
+        self.0.count_down();
+    }
+}
+
+/// `sleep_abort`: 500 000 tasks that sleep for 30 s and more are spawned, and aborted once all sleep;
+/// until the last one's future has been dropped.
+pub fn sleep_abort<P: Timers>(peer: &P, scale: Scale) -> Run {
+    let tasks = scale.count(500_000);
+    let (cost, ()) = in_task(peer, timed(spawn_and_abort::<P>(tasks)));
+    Run::new(cost, tasks)
+}
+
+async fn spawn_and_abort<P: Timers>(tasks: usize) {
+    let (begun, all_sleep) = Latch::new(tasks);
+    let (dropped, none_left) = Latch::new(tasks);
+    let mut handles = Vec::with_capacity(tasks);
+    for number in 0..tasks {
+        let guard = CountDown(dropped);
+        handles.push(P::spawn(async move {
+            let _guard = guard;
+            let mut sleep = pin!(P::sleep(LONG + Duration::from_micros(number as u64)));
+            assert!(is_pending(sleep.as_mut()).await, "early");
+            begun.count_down();
+            sleep.await;
+        }));
+    }
+    all_sleep.await.expect("the last task signals");
+    handles.into_iter().for_each(P::abort);
+    none_left.await.expect("the last future signals");
+}
+
+/// `sleep_reset`: one task resets a sleep that is registered to 30 s from now, 1 000 000 times over: what
+/// a connection does with its idle limit.
+pub fn reset<P: Timers>(peer: &P, scale: Scale) -> Run {
+    let times = scale.count(1_000_000);
+    let (cost, ()) = in_task(peer, async move {
+        let mut sleep = pin!(P::sleep(LONG));
+        assert!(is_pending(sleep.as_mut()).await, "early");
+        let resets = async {
+            for _ in 0..times {
+                P::reset(sleep.as_mut(), Instant::now() + LONG);
+            }
+        };
+        let outcome = timed(resets).await;
+        assert!(is_pending(sleep.as_mut()).await, "early");
+        outcome
+    });
+    Run::new(cost, times)
+}
+
+/// Polls once.
+async fn is_pending<F: Future<Output = ()>>(mut future: Pin<&mut F>) -> bool {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+}

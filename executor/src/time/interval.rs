@@ -1,0 +1,182 @@
+//! Something regular.
+
+use super::timer::{Timer, far_after};
+use std::fmt;
+use std::future::poll_fn;
+use std::panic::Location;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+/// Ticks every `period`, for the first time at once.
+///
+/// "At once" is now, or, if this is called outside a runtime, at the first poll.
+///
+/// # Panics
+///
+/// If the period is zero. Its ticks panic as [`sleep`](crate::sleep()) does.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// filch::run(async {
+///     let mut interval = filch::interval(Duration::from_millis(2));
+///     let first = interval.tick().await;
+///     let second = interval.tick().await;
+///     assert_eq!(second - first, Duration::from_millis(2));
+/// });
+/// ```
+#[track_caller]
+pub fn interval(period: Duration) -> Interval {
+    let place = Location::caller();
+    let first = match crate::context::now() {
+        Ok(now) => Timer::at(now, place),
+        Err(_) => Timer::after_first_poll(Duration::ZERO, place),
+    };
+    Interval::new(first, period, place)
+}
+
+/// Ticks every `period`, for the first time at `start`.
+///
+/// # Panics
+///
+/// As [`interval`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// filch::run(async {
+///     let start = filch::now() + Duration::from_millis(1);
+///     let mut interval = filch::interval_at(start, Duration::from_millis(2));
+///     assert_eq!(interval.tick().await, start);
+///     assert_eq!(interval.tick().await, start + Duration::from_millis(2));
+/// });
+/// ```
+#[track_caller]
+pub fn interval_at(start: Instant, period: Duration) -> Interval {
+    let place = Location::caller();
+    Interval::new(Timer::at(start, place), period, place)
+}
+
+/// What an [`Interval`] does about ticks that were missed.
+///
+/// A tick is *missed* if nobody has asked for it when the next one is due. A tick that is late by less
+/// than a period is not: with each behaviour the next one comes a period after it was due, so lateness does
+/// not add up. (Tokio takes five milliseconds instead of a period.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissedTickBehavior {
+    /// They are made up for, one right after the other: as many ticks as periods.
+    #[default]
+    Burst,
+    /// The interval goes on from the tick that was late: the next one comes a period after it was
+    /// asked for.
+    Delay,
+    /// They are left out: the next one comes at the next multiple of the period after the start.
+    Skip,
+}
+
+impl MissedTickBehavior {
+    /// When to tick after the tick that was due at `due` and is seen at `now`.
+    fn next(self, due: Instant, now: Instant, period: Duration) -> Instant {
+        let late = now.saturating_duration_since(due);
+        match self {
+            Self::Delay if late >= period => far_after(now, period),
+            Self::Skip if late >= period => {
+                let since_last = late.as_nanos() % period.as_nanos();
+                far_after(now, period - Duration::from_nanos_u128(since_last))
+            }
+            Self::Burst | Self::Delay | Self::Skip => far_after(due, period),
+        }
+    }
+}
+
+/// Ticks at regular times; made by [`interval`] and [`interval_at`].
+pub struct Interval {
+    timer: Timer,
+    period: Duration,
+    behavior: MissedTickBehavior,
+    place: &'static Location<'static>,
+}
+
+impl Interval {
+    #[track_caller]
+    fn new(timer: Timer, period: Duration, place: &'static Location<'static>) -> Self {
+        assert!(!period.is_zero(), "the period of an interval must not be zero");
+        Self { timer, period, behavior: MissedTickBehavior::default(), place }
+    }
+
+    /// Waits for the next tick, and gives the time at which it was due.
+    ///
+    /// May be dropped before it is ready: then no tick is lost. A tick that is due already gives
+    /// the other tasks one turn.
+    pub async fn tick(&mut self) -> Instant {
+        poll_fn(|cx| self.poll_tick(cx)).await
+    }
+
+    /// Polls for the next tick. If it is pending, the task is woken when the tick is due.
+    pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+        ready!(self.timer.poll_by_the_clock(cx));
+        let due = self.timer.deadline();
+        let next = self.behavior.next(due, super::now(), self.period);
+        self.timer.reset(next, self.place);
+        Poll::Ready(due)
+    }
+
+    /// Starts anew: the next tick comes a period from now.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// filch::run(async {
+    ///     let mut interval = filch::interval(Duration::from_millis(2));
+    ///     let before = filch::now();
+    ///     interval.reset();
+    ///     assert!(interval.tick().await >= before + Duration::from_millis(2));
+    /// });
+    /// ```
+    pub fn reset(&mut self) {
+        self.timer.reset(far_after(super::now(), self.period), self.place);
+    }
+
+    /// The time between two ticks.
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// What it does about ticks that were missed. At first [`MissedTickBehavior::Burst`].
+    pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
+        self.behavior
+    }
+
+    /// Sets what it does about ticks that were missed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use filch::MissedTickBehavior;
+    ///
+    /// let runtime = filch::Builder::new().start_paused(true).build()?;
+    /// runtime.block_on(async {
+    ///     let second = Duration::from_secs(1);
+    ///     let start = filch::now();
+    ///     let mut interval = filch::interval_at(start, second);
+    ///     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ///     assert_eq!(interval.tick().await, start);
+    ///     filch::sleep(Duration::from_millis(3_500), ()).await;
+    ///     assert_eq!(interval.tick().await, start + second);
+    ///     assert_eq!(interval.tick().await, start + 4 * second);
+    /// });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
+        self.behavior = behavior;
+    }
+}
+
+impl fmt::Debug for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interval")
+            .field("period", &self.period)
+            .field("next", &self.timer.deadline())
+            .field("missed_tick_behavior", &self.behavior)
+            .finish_non_exhaustive()
+    }
+}

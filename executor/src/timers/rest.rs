@@ -1,0 +1,98 @@
+//! Going to sleep with timers: until when, and who watches those of the others.
+
+use super::{SLACK, Ticker};
+use crate::idle::{Rest, Seat};
+use crate::runtime::Shared;
+use crate::sync::{Mutant, mutated};
+use filch_timers::{Clock, NEVER};
+
+impl Shared {
+    /// Whether a worker that has announced itself parked may block, and until when.
+    ///
+    /// Asked again each time that its thread wakes and is still parked.
+    pub(crate) fn rest<C>(&self, seat: &Seat<C>) -> Rest {
+        if self.is_closed() {
+            return Rest::Over;
+        }
+        let own = self.workers[seat.index].timers.rest_on(&seat.parker);
+        let source = self.source();
+        if source.is_virtual() {
+            if !mutated(Mutant::NoVirtualAdvance) {
+                self.advance_if_idle();
+            }
+            return Rest::Until(None);
+        }
+        let watched = self.watch_until(seat);
+        let wake_up = own.min(watched);
+        if wake_up != NEVER && wake_up <= source.now() {
+            return Rest::Over;
+        }
+        Rest::Until(source.wake_up(wake_up))
+    }
+
+    /// When this sleeper has to look after the others' timers; [`NEVER`] if another one does.
+    fn watch_until<C>(&self, seat: &Seat<C>) -> u64 {
+        if self.workers.len() == 1 {
+            return NEVER;
+        }
+        let others = || self.earliest_except(seat.index);
+        if self.watch().is_over(|| self.source().now()) && !self.is_late(others()) {
+            self.watch().was_fruitless();
+        }
+        self.watch().keep(seat.index, &seat.parker, others)
+    }
+
+    /// Whether a worker should have fired what was due then.
+    fn is_late(&self, deadline: u64) -> bool {
+        deadline != NEVER && deadline.saturating_add(SLACK) <= self.source().now()
+    }
+
+    /// The earliest of the deadlines that all workers but one have published.
+    fn earliest_except(&self, index: usize) -> u64 {
+        let others = self.workers.iter().enumerate().filter(|&(other, _)| other != index);
+        others.map(|(_, worker)| worker.timers.next()).min().unwrap_or(NEVER)
+    }
+
+    /// A thread that was asleep is awake: if it was the watchman, the next one takes over.
+    ///
+    /// The thread has fired its own due timers before, so as not to have them watched.
+    pub(crate) fn leave_watch<C>(&self, seat: &Seat<C>) {
+        if self.workers.len() > 1 {
+            self.watch().leave(&seat.parker, |successor| self.earliest_except(successor));
+        }
+    }
+
+    /// Sees to it that a thread that blocks without having asked for a [`rest`](Self::rest) wakes
+    /// up if there are timers: its worker was given to it while it slept.
+    pub(crate) fn lay_to_rest<C>(&self, seat: &Seat<C>) {
+        let own = self.workers[seat.index].timers.rest_on(&seat.parker);
+        if self.source().is_virtual() {
+            return self.advance_if_idle();
+        }
+        let others = || self.earliest_except(seat.index);
+        let watches =
+            self.workers.len() > 1 && self.watch().keep(seat.index, &seat.parker, others) != NEVER;
+        if own != NEVER || watches {
+            seat.parker.unpark();
+        }
+    }
+
+    /// Fires the timers of workers that are too late with them. True: there were some.
+    pub(crate) fn rescue(&self, rescuer: usize, ticker: &mut Ticker) -> bool {
+        if self.source().is_virtual() || !self.is_late(self.earliest_except(rescuer)) {
+            return false;
+        }
+        let now = self.source().now();
+        let mut found = false;
+        for (index, worker) in self.workers.iter().enumerate() {
+            if index != rescuer && worker.timers.next().saturating_add(SLACK) <= now {
+                // If the lock is taken, somebody is at it already.
+                found |= worker.timers.try_fire(now, ticker.due()).is_some();
+            }
+        }
+        if found {
+            self.watch().was_of_use();
+        }
+        found
+    }
+}

@@ -1,0 +1,85 @@
+//! When a worker looks at its timers between two polls.
+
+use super::WorkerTimers;
+use filch_timers::NEVER;
+use std::task::Waker;
+
+/// How long a worker with work may go without a look at the clock, in nanoseconds, if polls are
+/// shorter than that.
+const LOOK_INTERVAL: u64 = 50_000;
+
+/// After how many polls it looks at the latest.
+const LONGEST_STRIDE: u32 = 31;
+
+/// One thread's way to fire the timers of the worker in whose place it works.
+///
+/// To read the clock costs as much as a small task. So it is read every few polls only, as many as
+/// took about [`LOOK_INTERVAL`] the last time, at most [`LONGEST_STRIDE`].
+pub(crate) struct Ticker {
+    /// In how many polls the next look is.
+    countdown: u32,
+    /// How many polls there are between two looks.
+    stride: u32,
+    last: u64,
+    /// What is about to be woken; empty between calls.
+    due: Vec<Waker>,
+}
+
+impl Ticker {
+    pub(crate) fn new() -> Self {
+        Self { countdown: 1, stride: 1, last: 0, due: Vec::new() }
+    }
+
+    /// Fires what is due, if it is time for a look. Called before each poll.
+    #[inline]
+    pub(crate) fn tick(&mut self, timers: &WorkerTimers) {
+        if timers.next() == NEVER {
+            // When there is one it is looked at right away: how long polls take is not known.
+            self.countdown = 1;
+            return;
+        }
+        self.countdown -= 1;
+        if self.countdown == 0 {
+            self.look(timers);
+        }
+    }
+
+    #[cold]
+    fn look(&mut self, timers: &WorkerTimers) {
+        if timers.source().is_virtual() {
+            self.countdown = LONGEST_STRIDE;
+            return;
+        }
+        let now = timers.now();
+        let elapsed = now.saturating_sub(self.last);
+        self.last = now;
+        if elapsed > 2 * LOOK_INTERVAL {
+            let stride = u64::from(self.stride) * LOOK_INTERVAL / elapsed;
+            self.stride = u32::try_from(stride).unwrap_or(LONGEST_STRIDE).max(1);
+        } else if elapsed < LOOK_INTERVAL / 2 {
+            self.stride = (self.stride * 2).min(LONGEST_STRIDE);
+        }
+        let more = timers.next() <= now && timers.fire(now, &mut self.due);
+        // A batch that left something behind lets one task run before the next batch.
+        self.countdown = if more { 1 } else { self.stride };
+    }
+
+    /// Fires what is due, reading the clock if there are timers. True: something was.
+    pub(crate) fn fire_due(&mut self, timers: &WorkerTimers) -> bool {
+        let next = timers.next();
+        if next == NEVER || timers.source().is_virtual() {
+            return false;
+        }
+        let now = timers.now();
+        if next > now {
+            return false;
+        }
+        timers.fire(now, &mut self.due);
+        true
+    }
+
+    /// Room for what is about to be woken.
+    pub(crate) fn due(&mut self) -> &mut Vec<Waker> {
+        &mut self.due
+    }
+}

@@ -1,0 +1,148 @@
+//! Many timers, and timers beside a flood of other work.
+
+use filch_tests::{Counter, Event, LONG, paused, runtime, within};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+const MILLI: Duration = Duration::from_millis(1);
+
+#[test]
+fn ten_thousand_sleeps_end_at_one_instant() {
+    within(LONG, || {
+        for workers in [1, 2] {
+            let runtime = runtime(workers);
+            runtime.block_on(async {
+                let deadline = Instant::now() + 30 * MILLI;
+                let sleeper = |n| async move {
+                    let n = filch::sleep_until(deadline, n).await;
+                    assert!(Instant::now() >= deadline);
+                    n
+                };
+                let tasks: Vec<_> = (0..10_000_u64).map(|n| filch::spawn(sleeper(n))).collect();
+                let mut sum = 0;
+                for task in tasks {
+                    sum += task.await.unwrap();
+                }
+                assert_eq!(sum, 49_995_000);
+            });
+        }
+    });
+}
+
+#[test]
+fn sleeps_wake_in_the_order_of_their_deadlines() {
+    within(LONG, || {
+        paused(1).block_on(async {
+            let woken = Arc::new(AtomicU64::new(0));
+            let mut tasks = Vec::new();
+            for n in 0..2_000_u64 {
+                // A permutation: 2000 and 1237 have no common factor.
+                let rank = n * 1237 % 2_000;
+                let woken = woken.clone();
+                tasks.push(filch::spawn(async move {
+                    filch::sleep(MILLI * rank as u32 + MILLI, ()).await;
+                    assert_eq!(woken.fetch_add(1, Ordering::Relaxed), rank);
+                }));
+            }
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+    });
+}
+
+/// tokio-rs/tokio#5223: tasks that yield for ever starve the timers.
+#[test]
+fn a_flood_of_yields_starves_no_timer() {
+    within(LONG, || {
+        for workers in [1, 2] {
+            let runtime = runtime(workers);
+            let stop = Arc::new(AtomicBool::new(false));
+            for _ in 0..100 {
+                let stop = stop.clone();
+                drop(runtime.spawn(async move {
+                    while !stop.load(Ordering::Relaxed) {
+                        filch::yield_now().await;
+                    }
+                }));
+            }
+            let slept = runtime.spawn(async {
+                let start = Instant::now();
+                for _ in 0..50 {
+                    filch::sleep(MILLI, ()).await;
+                }
+                start.elapsed()
+            });
+            let took = futures_lite::future::block_on(slept).unwrap();
+            stop.store(true, Ordering::Relaxed);
+            assert!(took >= 50 * MILLI);
+            assert!(took < Duration::from_secs(20), "{took:?} for fifty sleeps of a millisecond");
+        }
+    });
+}
+
+/// glommio's pull request 44: a million timers on one tick must not keep everybody else waiting.
+#[test]
+fn a_flood_of_timers_starves_no_task() {
+    within(LONG, || {
+        let runtime = runtime(1);
+        let (fired, ready) = (Counter::new(), Event::new());
+        let (counter, go) = (fired.clone(), ready.clone());
+        let yields = runtime.spawn(async move {
+            let deadline = Instant::now() + 50 * MILLI;
+            for _ in 0..20_000 {
+                let counter = counter.clone();
+                drop(filch::spawn(async move {
+                    filch::sleep_until(deadline, ()).await;
+                    counter.add();
+                }));
+            }
+            // All are registered once this task has been through the queue behind them.
+            filch::yield_now().await;
+            go.set();
+            let mut yields = 0_u64;
+            while counter.get() == 0 {
+                filch::yield_now().await;
+            }
+            while counter.get() < 20_000 {
+                filch::yield_now().await;
+                yields += 1;
+            }
+            yields
+        });
+        ready.wait();
+        let yields = futures_lite::future::block_on(yields).unwrap();
+        // Timers are fired thirty-two at a time, and a task runs after each batch.
+        assert!(yields >= 2, "{yields} turns while twenty thousand timers fired");
+        assert_eq!(fired.get(), 20_000);
+    });
+}
+
+#[test]
+fn a_million_sleeps_over_a_virtual_day() {
+    within(LONG, || {
+        let count = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
+        for workers in [1, 2] {
+            let runtime = paused(workers);
+            let elapsed = runtime.block_on(async {
+                let start = filch::now();
+                let tasks: Vec<_> = (0..count)
+                    .map(|n: u64| {
+                        filch::spawn(async move {
+                            let duration =
+                                Duration::from_micros(n * 2_654_435_761 % 86_400_000_000);
+                            filch::sleep(duration, ()).await;
+                            assert!(filch::now() - start >= duration);
+                        })
+                    })
+                    .collect();
+                for task in tasks {
+                    task.await.unwrap();
+                }
+                filch::now() - start
+            });
+            assert!(elapsed < Duration::from_secs(86_400), "{elapsed:?}");
+        }
+    });
+}

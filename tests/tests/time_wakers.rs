@@ -1,0 +1,203 @@
+//! A timer's waker may do anything while it is cloned, woken and dropped.
+
+use filch::{Handle, Runtime, Sleep};
+use filch_tests::wakers::{CountingWaker, Hooks};
+use filch_tests::{Counter, LONG, explode, runtime, stopped, within};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+type Slot = Arc<Mutex<Option<Sleep<()>>>>;
+
+/// Polls a sleep on the runtime with this waker.
+fn poll(runtime: &Handle, sleep: &mut Sleep<()>, waker: &Waker) -> Poll<()> {
+    let _entered = runtime.enter();
+    Pin::new(sleep).poll(&mut Context::from_waker(waker))
+}
+
+fn armed(runtime: &Handle, duration: Duration, waker: &Waker) -> Sleep<()> {
+    let deadline = runtime.now() + duration;
+    let mut sleep = filch::sleep_until(deadline, ());
+    assert!(poll(runtime, &mut sleep, waker).is_pending());
+    sleep
+}
+
+fn on_wake(f: impl Fn() + Send + Sync + 'static) -> Waker {
+    Hooks { on_wake: Box::new(f), ..Hooks::default() }.into_waker().1
+}
+
+/// Tokio's `drop_from_wake`: the lock of the wheel is not held.
+#[test]
+fn a_waker_may_drop_other_sleeps_of_its_own_batch_and_of_later_ones() {
+    within(LONG, || {
+        let runtime = stopped(1);
+        let handle = runtime.handle();
+        let victims: Arc<Mutex<Vec<Sleep<()>>>> = Arc::default();
+        let (count, counting) = CountingWaker::new();
+        let dropping = victims.clone();
+        let waker = on_wake(move || drop(std::mem::take(&mut *dropping.lock().unwrap())));
+        let killer = armed(handle, SECOND, &waker);
+        for seconds in [1, 1, 2, 3600] {
+            victims.lock().unwrap().push(armed(handle, seconds * SECOND, &counting));
+        }
+        handle.advance(SECOND);
+        assert!(victims.lock().unwrap().is_empty());
+        // Those of the same batch had left the wheel together with it.
+        assert_eq!((count.wakes(), count.wakers()), (2, 1));
+        handle.advance(10_000 * SECOND);
+        assert_eq!(count.wakes(), 2);
+        drop(killer);
+    });
+}
+
+#[test]
+fn a_waker_may_register_reset_and_poll_sleeps() {
+    within(LONG, || {
+        let runtime = stopped(1);
+        let handle = runtime.handle().clone();
+        let (count, counting) = CountingWaker::new();
+        let (slot, new): (Slot, Slot) = Default::default();
+        *slot.lock().unwrap() = Some(armed(&handle, 50 * SECOND, &counting));
+        let (reset, made, own) = (slot.clone(), new.clone(), handle.clone());
+        let waker = on_wake(move || {
+            let deadline = own.now() + SECOND;
+            Pin::new(reset.lock().unwrap().as_mut().unwrap()).reset(deadline);
+            *made.lock().unwrap() = Some(armed(&own, 2 * SECOND, &counting));
+        });
+        let _first = armed(&handle, SECOND, &waker);
+        handle.advance(SECOND);
+        assert_eq!(count.wakes(), 0);
+        handle.advance(SECOND);
+        assert_eq!(count.wakes(), 1, "the one that was reset");
+        handle.advance(SECOND);
+        assert_eq!(count.wakes(), 2, "the one that was registered");
+        drop((slot, new));
+    });
+}
+
+/// Each fires and registers the next, which is due at once: that must not keep the thread.
+#[test]
+fn a_chain_of_timers_that_are_due_at_once_keeps_no_worker() {
+    within(LONG, || {
+        let runtime = runtime(1);
+        let fired = Counter::new();
+        let (handle, counter) = (runtime.handle().clone(), fired.clone());
+        let chain = handle.spawn(async move {
+            loop {
+                filch::sleep(Duration::from_nanos(1), ()).await;
+                counter.add();
+            }
+        });
+        fired.wait_for(10_000);
+        let other = runtime.spawn(async { 5 });
+        assert_eq!(futures_lite::future::block_on(other).unwrap(), 5);
+        chain.abort();
+    });
+}
+
+/// A waker that explodes when it is woken, or else when it is dropped; the original is leaked.
+fn exploding(on_wake: bool) -> &'static Waker {
+    let hook = |when: bool, name: &'static str| -> filch_tests::wakers::Hook {
+        Box::new(move || {
+            if when {
+                explode(name)
+            }
+        })
+    };
+    let (on_wake, on_drop) = (hook(on_wake, "wake"), hook(!on_wake, "drop"));
+    Box::leak(Box::new(Hooks { on_wake, on_drop, ..Hooks::default() }.into_waker().1))
+}
+
+#[test]
+fn wakers_that_panic_when_woken_or_dropped_harm_no_other() {
+    within(LONG, || {
+        let runtime = runtime(1);
+        let (count, counting) = CountingWaker::new();
+        let handle = runtime.handle().clone();
+        // In one poll, so that none of them is found to be due already.
+        let sleeps = runtime.spawn(async move {
+            let mut sleeps = Vec::new();
+            for round in 0..100 {
+                let duration = Duration::from_millis(1);
+                sleeps.push(armed(&handle, duration, exploding(round % 2 == 0)));
+                sleeps.push(armed(&handle, duration, &counting));
+            }
+            // In a net as well: a sleep that is dropped, and one that is due already.
+            drop(armed(&handle, SECOND, exploding(false)));
+            drop(armed(&handle, Duration::ZERO, exploding(false)));
+            sleeps
+        });
+        let sleeps = futures_lite::future::block_on(sleeps).unwrap();
+        count.wait_for(100);
+        let other = runtime.spawn(async { 5 });
+        assert_eq!(futures_lite::future::block_on(other).unwrap(), 5);
+        drop(sleeps);
+    });
+}
+
+/// tokio-rs/tokio#8552: the last reference to a task, whose future has sleeps of its own.
+#[test]
+fn a_waker_whose_drop_drops_sleeps_does_not_deadlock() {
+    within(LONG, || {
+        let runtime = stopped(1);
+        let handle = runtime.handle();
+        let inner: Slot = Slot::default();
+        *inner.lock().unwrap() = Some(armed(handle, SECOND, Waker::noop()));
+        let dropping = inner.clone();
+        let hooks = Hooks {
+            on_drop: Box::new(move || drop(dropping.lock().unwrap().take())),
+            ..Hooks::default()
+        };
+        let (_, waker) = hooks.into_waker();
+        let mut sleep = armed(handle, SECOND, &waker);
+        std::mem::forget(waker);
+        // Replaces the waker, which drops the old one.
+        assert!(poll(handle, &mut sleep, Waker::noop()).is_pending());
+        assert!(inner.lock().unwrap().is_none());
+    });
+}
+
+/// The waker is cloned outside of the lock, too.
+#[test]
+fn a_waker_whose_clone_registers_a_sleep_does_not_deadlock() {
+    within(LONG, || {
+        let runtime = stopped(1);
+        let handle = runtime.handle().clone();
+        let inner: Slot = Slot::default();
+        let (cloning, own) = (inner.clone(), handle.clone());
+        let on_clone = move || {
+            let sleep = armed(&own, SECOND, Waker::noop());
+            let old = cloning.lock().unwrap().replace(sleep);
+            drop(old);
+        };
+        let (_, waker) = Hooks { on_clone: Box::new(on_clone), ..Hooks::default() }.into_waker();
+        let mut sleep = armed(&handle, SECOND, &waker);
+        assert!(poll(&handle, &mut sleep, Waker::noop()).is_pending());
+        assert!(poll(&handle, &mut sleep, &waker).is_pending());
+        assert!(inner.lock().unwrap().is_some());
+    });
+}
+
+/// Only the last waker is woken, and the others are let go.
+#[test]
+fn a_poll_with_another_waker_replaces_the_first() {
+    within(LONG, || {
+        let runtime: Runtime = stopped(2);
+        let handle = runtime.handle();
+        let (first, old) = CountingWaker::new();
+        let (second, new) = CountingWaker::new();
+        let mut sleep = armed(handle, SECOND, &old);
+        assert!(poll(handle, &mut sleep, &new).is_pending());
+        assert_eq!((first.wakers(), second.wakers()), (1, 2));
+        handle.advance(SECOND);
+        assert_eq!((first.wakes(), second.wakes()), (0, 1));
+        assert_eq!(second.wakers(), 1);
+        assert!(poll(handle, &mut sleep, &new).is_ready());
+        handle.advance(SECOND);
+        assert_eq!(second.wakes(), 1, "woken once");
+    });
+}
