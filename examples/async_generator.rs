@@ -14,11 +14,12 @@
 
 use filch::coroutine::{Co, Coroutine};
 use futures_lite::StreamExt;
+use std::time::Duration;
 
 async fn odd_numbers(co: Co<u32, ()>) -> &'static str {
     for n in [1, 3, 5] {
         // It may await whatever it likes; the consumer waits for it.
-        let n = filch::spawn(async move { n }).await.expect("the task does not panic");
+        let n = filch::sleep(Duration::from_millis(10), n).await;
         co.suspend(n).await;
     }
     "no more"

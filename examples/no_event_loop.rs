@@ -20,10 +20,11 @@
 
 use filch::coroutine::{Coroutine, drive};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 async fn needs_a_runtime(place: &str) -> u32 {
     println!("{place}: starting execution");
-    filch::spawn(async { 2 }).await.expect("the task neither panics nor is aborted")
+    filch::sleep(Duration::from_millis(10), 2).await
 }
 
 fn main() -> std::io::Result<()> {
@@ -33,7 +34,7 @@ fn main() -> std::io::Result<()> {
     // As in Python, what comes before the call that needs a loop has happened.
     let mut coroutine = Coroutine::from_future(needs_a_runtime("driven outside"));
     let panic = catch_unwind(AssertUnwindSafe(|| coroutine.send(None)));
-    let panic = panic.expect_err("spawn panics outside a runtime");
+    let panic = panic.expect_err("a sleep panics outside a runtime");
     let message = panic.downcast_ref::<String>().expect("the payload of a plain message");
     println!("driven outside: it panics: {}", gist(message));
     println!("afterwards: {}", coroutine.send(None).expect_err("it has ended"));

@@ -7,6 +7,7 @@ use futures_util::stream::{FusedStream, Stream};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 fn count(to: u32) -> Coroutine<u32, (), &'static str, impl Future<Output = &'static str>> {
     Coroutine::new(async move |co: Co<u32, ()>| {
@@ -171,4 +172,30 @@ fn sending_and_streaming_mix() {
     assert_eq!(pin!(&mut both).poll_next(&mut cx), Poll::Ready(Some(1)));
     assert_eq!(both.send(Some(())), Ok(Step::Yielded(2)));
     assert_eq!(both.send(None), Ok(Step::Complete((Some(()), None))));
+}
+
+/// With a clock that stands until all are idle, so that the time is exact.
+#[test]
+fn it_may_sleep_between_items() {
+    within(LONG, || {
+        let runtime = filch::Builder::new().worker_threads(2).start_paused(true).build().unwrap();
+        let pause = Duration::from_secs(1);
+        let ticks = async move |co: Co<u32, ()>| {
+            for n in 1..=3 {
+                let n = filch::sleep(pause, n).await;
+                co.suspend(n).await;
+            }
+        };
+        runtime.block_on(async {
+            let start = filch::now();
+            let mut stream = Coroutine::new(ticks);
+            let mut seen = Vec::new();
+            while let Some(n) = stream.next().await {
+                seen.push((n, filch::now() - start));
+            }
+            assert_eq!(seen, [(1, pause), (2, pause * 2), (3, pause * 3)]);
+            let spawned = Coroutine::new(ticks).spawn().collect().await.unwrap();
+            assert_eq!(spawned, (vec![1, 2, 3], ()));
+        });
+    });
 }
