@@ -2,8 +2,9 @@
 //! the compiler; the tests say so.
 
 use filch::{
-    AbortHandle, Builder, EnterGuard, Handle, JoinError, JoinHandle, Metrics, NoRuntime, Runtime,
-    ShutdownReport, TaskId, WorkerMetrics, YieldNow,
+    AbortHandle, Builder, ClockHold, Elapsed, EnterGuard, Handle, Interval, JoinError, JoinHandle,
+    Metrics, MissedTickBehavior, NoRuntime, Runtime, ShutdownReport, Sleep, TaskId, Timeout,
+    WorkerMetrics, YieldNow,
 };
 use std::cell::Cell;
 use std::error::Error;
@@ -100,4 +101,31 @@ fn the_probe_tells_what_is_implemented_from_what_is_not() {
     const { assert!(implements!(u8: Send) && !implements!(Local: Send)) };
     const { assert!(implements!(Sendable: Send) && !implements!(Sendable: Sync)) };
     const { assert!(implements!(Guard: Sync) && !implements!(Guard: Send)) };
+}
+
+/// hyper's timers ask for `Send + Sync`.
+#[test]
+fn a_sleep_is_send_and_sync_if_its_result_is_and_always_unpin() {
+    assert_traits!(Sleep<u8>: Send, Sync, Unpin, Debug, Future<Output = u8>);
+    assert_traits!(Sleep<Sendable>: Send, Unpin; not Sync);
+    assert_traits!(Sleep<Guard>: Sync, Unpin; not Send);
+    assert_traits!(Sleep<Local>: Unpin; not Send, Sync);
+    assert_traits!(Sleep<std::marker::PhantomPinned>: Send, Sync, Unpin);
+}
+
+#[test]
+fn a_timeout_is_what_its_future_is() {
+    type Pinned = std::marker::PhantomPinned;
+    assert_traits!(Timeout<Sleep<u8>>: Send, Sync, Unpin, Future<Output = Result<u8, Elapsed>>);
+    assert_traits!(Timeout<Sendable>: Send, Unpin; not Sync);
+    assert_traits!(Timeout<Local>: Unpin; not Send, Sync);
+    assert_traits!(Timeout<Pinned>: Send, Sync; not Unpin);
+}
+
+#[test]
+fn what_belongs_to_time_goes_anywhere() {
+    assert_traits!(Interval: Send, Sync, Unpin, Debug);
+    assert_traits!(MissedTickBehavior: Send, Sync, Copy, Eq, Debug, Default);
+    assert_traits!(Elapsed: Send, Sync, Copy, Eq, Error);
+    assert_traits!(ClockHold: Send, Sync, Unpin, Debug);
 }
