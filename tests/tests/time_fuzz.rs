@@ -89,9 +89,8 @@ fn explore(seed: u64, steps: usize) {
         match rng.below(10) {
             0..=2 => sleeps.push(Modelled::new(step as u64, some_time(&mut rng, start, now))),
             3..=5 if !sleeps.is_empty() => {
-                if sleeps[chosen].poll(handle) {
-                    drop(sleeps.swap_remove(chosen));
-                }
+                let is_over = sleeps[chosen].poll(handle);
+                drop(is_over.then(|| sleeps.swap_remove(chosen)));
             }
             6 if !sleeps.is_empty() => {
                 let deadline = some_time(&mut rng, start, now);
