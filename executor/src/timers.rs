@@ -8,6 +8,8 @@ mod watch;
 
 #[cfg(all(test, filch_loom))]
 mod models;
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
 
 pub(crate) use source::Source;
 pub(crate) use ticker::Ticker;

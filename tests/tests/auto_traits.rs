@@ -3,8 +3,9 @@
 
 use filch::coroutine::{Co, Coroutine, Spawned, Step, Suspend};
 use filch::{
-    AbortHandle, Builder, EnterGuard, Handle, JoinError, JoinHandle, Metrics, NoRuntime, Runtime,
-    ShutdownReport, TaskId, WorkerMetrics, YieldNow,
+    AbortHandle, Builder, ClockHold, Elapsed, EnterGuard, Handle, Interval, JoinError, JoinHandle,
+    Metrics, MissedTickBehavior, NoRuntime, Runtime, ShutdownReport, Sleep, TaskId, Timeout,
+    WorkerMetrics, YieldNow,
 };
 use std::cell::Cell;
 use std::error::Error;
@@ -123,4 +124,31 @@ fn the_inside_of_a_coroutine_asks_for_send_only_of_what_it_holds() {
     assert_traits!(Suspend<'static, Sendable, Local>: Send, Unpin, Debug; not Sync);
     assert_traits!(Suspend<'static, Local, u8>: Unpin; not Send);
     assert_traits!(Step<Sendable, Sendable>: Send; not Sync);
+}
+
+/// hyper's timers ask for `Send + Sync`.
+#[test]
+fn a_sleep_is_send_and_sync_if_its_result_is_and_always_unpin() {
+    assert_traits!(Sleep<u8>: Send, Sync, Unpin, Debug, Future<Output = u8>);
+    assert_traits!(Sleep<Sendable>: Send, Unpin; not Sync);
+    assert_traits!(Sleep<Guard>: Sync, Unpin; not Send);
+    assert_traits!(Sleep<Local>: Unpin; not Send, Sync);
+    assert_traits!(Sleep<std::marker::PhantomPinned>: Send, Sync, Unpin);
+}
+
+#[test]
+fn a_timeout_is_what_its_future_is() {
+    type Pinned = std::marker::PhantomPinned;
+    assert_traits!(Timeout<Sleep<u8>>: Send, Sync, Unpin, Future<Output = Result<u8, Elapsed>>);
+    assert_traits!(Timeout<Sendable>: Send, Unpin; not Sync);
+    assert_traits!(Timeout<Local>: Unpin; not Send, Sync);
+    assert_traits!(Timeout<Pinned>: Send, Sync; not Unpin);
+}
+
+#[test]
+fn what_belongs_to_time_goes_anywhere() {
+    assert_traits!(Interval: Send, Sync, Unpin, Debug);
+    assert_traits!(MissedTickBehavior: Send, Sync, Copy, Eq, Debug, Default);
+    assert_traits!(Elapsed: Send, Sync, Copy, Eq, Error);
+    assert_traits!(ClockHold: Send, Sync, Unpin, Debug);
 }

@@ -146,9 +146,9 @@ fn a_sleep_whose_time_had_come_is_ready_after_the_shutdown() {
     });
 }
 
-/// A sleep that nobody drops keeps its task's memory, but not the runtime's threads or hooks.
+/// A sleep that outlives its runtime keeps memory, but not the runtime's threads or hooks.
 #[test]
-fn a_forgotten_sleep_keeps_no_runtime() {
+fn a_sleep_that_is_kept_keeps_no_runtime() {
     within(LONG, || {
         let alive = Arc::new(());
         let seen: Weak<()> = Arc::downgrade(&alive);
@@ -159,17 +159,19 @@ fn a_forgotten_sleep_keeps_no_runtime() {
             })
             .build()
             .unwrap();
-        runtime.block_on(async {
-            let mut sleep = Box::pin(filch::sleep(3_600 * SECOND, ()));
+        let sleep = runtime.block_on(async {
+            let mut sleep = filch::sleep(3_600 * SECOND, ());
             std::future::poll_fn(|cx| {
-                assert!(sleep.as_mut().poll(cx).is_pending());
+                assert!(Pin::new(&mut sleep).poll(cx).is_pending());
                 Poll::Ready(())
             })
             .await;
-            std::mem::forget(sleep);
+            (sleep,)
         });
         drop(runtime);
         assert_eq!(seen.strong_count(), 0);
+        assert!(sleep.0.deadline() > std::time::Instant::now());
+        drop(sleep);
     });
 }
 

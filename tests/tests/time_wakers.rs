@@ -2,7 +2,7 @@
 
 use filch::{Handle, Runtime, Sleep};
 use filch_tests::wakers::{CountingWaker, Hooks};
-use filch_tests::{Counter, LONG, explode, runtime, stopped, within};
+use filch_tests::{Counter, LONG, caught, explode, runtime, stopped, within};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -99,17 +99,31 @@ fn a_chain_of_timers_that_are_due_at_once_keeps_no_worker() {
     });
 }
 
-/// A waker that explodes when it is woken, or else when it is dropped; the original is leaked.
-fn exploding(on_wake: bool) -> &'static Waker {
-    let hook = |when: bool, name: &'static str| -> filch_tests::wakers::Hook {
-        Box::new(move || {
-            if when {
-                explode(name)
-            }
-        })
-    };
-    let (on_wake, on_drop) = (hook(on_wake, "wake"), hook(!on_wake, "drop"));
-    Box::leak(Box::new(Hooks { on_wake, on_drop, ..Hooks::default() }.into_waker().1))
+/// A waker that explodes when it is woken, or else when it is dropped.
+struct Exploding(Option<Waker>);
+
+impl Exploding {
+    fn new(on_wake: bool) -> Self {
+        let hook = |when: bool, name: &'static str| -> filch_tests::wakers::Hook {
+            Box::new(move || {
+                if when {
+                    explode(name)
+                }
+            })
+        };
+        let (on_wake, on_drop) = (hook(on_wake, "wake"), hook(!on_wake, "drop"));
+        Self(Some(Hooks { on_wake, on_drop, ..Hooks::default() }.into_waker().1))
+    }
+
+    fn waker(&self) -> &Waker {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Exploding {
+    fn drop(&mut self) {
+        let _ = caught(|| drop(self.0.take()));
+    }
 }
 
 #[test]
@@ -123,12 +137,12 @@ fn wakers_that_panic_when_woken_or_dropped_harm_no_other() {
             let mut sleeps = Vec::new();
             for round in 0..100 {
                 let duration = Duration::from_millis(1);
-                sleeps.push(armed(&handle, duration, exploding(round % 2 == 0)));
+                sleeps.push(armed(&handle, duration, Exploding::new(round % 2 == 0).waker()));
                 sleeps.push(armed(&handle, duration, &counting));
             }
             // In a net as well: a sleep that is dropped, and one that is due already.
-            drop(armed(&handle, SECOND, exploding(false)));
-            drop(armed(&handle, Duration::ZERO, exploding(false)));
+            drop(armed(&handle, SECOND, Exploding::new(false).waker()));
+            drop(armed(&handle, Duration::ZERO, Exploding::new(false).waker()));
             sleeps
         });
         let sleeps = futures_lite::future::block_on(sleeps).unwrap();
@@ -154,10 +168,10 @@ fn a_waker_whose_drop_drops_sleeps_does_not_deadlock() {
         };
         let (_, waker) = hooks.into_waker();
         let mut sleep = armed(handle, SECOND, &waker);
-        std::mem::forget(waker);
         // Replaces the waker, which drops the old one.
         assert!(poll(handle, &mut sleep, Waker::noop()).is_pending());
         assert!(inner.lock().unwrap().is_none());
+        drop(waker);
     });
 }
 

@@ -77,7 +77,8 @@ impl<T> Sleep<T> {
     /// When it ends.
     ///
     /// If its time runs from its first poll on, which has not come yet: when it would end if it were
-    /// polled now. At most 584 years after the runtime was built. May be called anywhere.
+    /// polled now. Once it is registered, between the moment at which its runtime was built and 584
+    /// years later. May be called anywhere.
     ///
     /// ```
     /// use std::time::Duration;
@@ -92,7 +93,8 @@ impl<T> Sleep<T> {
         self.timer.deadline()
     }
 
-    /// Whether its deadline has passed, be it polled or not. May be called anywhere.
+    /// Whether its deadline has passed, be it polled or not. May be called anywhere; before the first
+    /// poll, the clock that it asks is that of [`now`](crate::now()).
     ///
     /// ```
     /// use std::time::Duration;

@@ -53,12 +53,7 @@ impl Ticker {
         let now = timers.now();
         let elapsed = now.saturating_sub(self.last);
         self.last = now;
-        if elapsed > 2 * LOOK_INTERVAL {
-            let stride = u64::from(self.stride) * LOOK_INTERVAL / elapsed;
-            self.stride = u32::try_from(stride).unwrap_or(LONGEST_STRIDE).max(1);
-        } else if elapsed < LOOK_INTERVAL / 2 {
-            self.stride = (self.stride * 2).min(LONGEST_STRIDE);
-        }
+        self.stride = adapted(self.stride, elapsed);
         let more = timers.next() <= now && timers.fire(now, &mut self.due);
         // A batch that left something behind lets one task run before the next batch.
         self.countdown = if more { 1 } else { self.stride };
@@ -81,5 +76,45 @@ impl Ticker {
     /// Room for what is about to be woken.
     pub(crate) fn due(&mut self) -> &mut Vec<Waker> {
         &mut self.due
+    }
+}
+
+/// How many polls to let pass before the next look, if `stride` of them took so long.
+fn adapted(stride: u32, elapsed: u64) -> u32 {
+    if elapsed > 2 * LOOK_INTERVAL {
+        let shorter = u64::from(stride) * LOOK_INTERVAL / elapsed;
+        u32::try_from(shorter).unwrap_or(LONGEST_STRIDE).max(1)
+    } else if elapsed < LOOK_INTERVAL / 2 {
+        (stride * 2).min(LONGEST_STRIDE)
+    } else {
+        stride
+    }
+}
+
+#[cfg(all(test, not(filch_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_polls_make_the_stride_longer_up_to_its_limit() {
+        let strides: Vec<_> =
+            std::iter::successors(Some(1), |&stride| Some(adapted(stride, 3_000)))
+                .take(8)
+                .collect();
+        assert_eq!(strides, [1, 2, 4, 8, 16, 31, 31, 31]);
+    }
+
+    #[test]
+    fn long_polls_make_it_as_short_as_the_interval_asks_for() {
+        assert_eq!(adapted(31, 31_000_000), 1);
+        assert_eq!(adapted(31, 310_000), 5);
+        assert_eq!(adapted(1, u64::MAX), 1);
+    }
+
+    #[test]
+    fn polls_of_the_right_length_leave_it() {
+        for elapsed in [LOOK_INTERVAL / 2, LOOK_INTERVAL, 2 * LOOK_INTERVAL] {
+            assert_eq!(adapted(7, elapsed), 7);
+        }
     }
 }

@@ -1,0 +1,211 @@
+//! What is published and who is told, on one thread and a clock that is turned by hand.
+
+use super::{Refused, SLACK, Source, Status, VirtualTime, Watch, WorkerTimers};
+use crate::park::Parker;
+use crate::sync::Arc;
+use filch_timers::{Key, NEVER};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Counts its wakes.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Wakes {
+    fn new() -> (std::sync::Arc<Self>, Waker) {
+        let wakes = std::sync::Arc::<Self>::default();
+        (wakes.clone(), Waker::from(wakes))
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn timers() -> (Arc<Watch>, WorkerTimers) {
+    let watch = Arc::new(Watch::new());
+    let source = Source::Virtual(Arc::new(VirtualTime::new(false)));
+    (watch.clone(), WorkerTimers::new(source, watch))
+}
+
+fn parker() -> Arc<Parker> {
+    Arc::new(Parker::new())
+}
+
+fn insert(timers: &WorkerTimers, deadline: u64, own: bool) -> Key {
+    timers.insert(deadline, Waker::noop().clone(), own).expect("it is not due")
+}
+
+/// Takes the token, if there is one.
+fn takes_token(parker: &Parker) -> bool {
+    let token = format!("{parker:?}") == "Parker(notified)";
+    if token {
+        parker.park();
+    }
+    token
+}
+
+#[test]
+fn the_published_deadline_follows_the_wheel() {
+    let (_, timers) = timers();
+    assert_eq!(timers.next(), NEVER);
+    insert(&timers, NEVER, true);
+    assert_eq!(timers.next(), NEVER, "what never fires is no deadline");
+    let late = insert(&timers, 9 * SECOND, true);
+    assert_eq!(timers.next(), 9 * SECOND);
+    let soon = insert(&timers, 2 * SECOND, true);
+    insert(&timers, 5 * SECOND, true);
+    assert_eq!(timers.next(), 2 * SECOND);
+
+    assert!(timers.cancel(soon).is_some());
+    assert_eq!(timers.next(), 2 * SECOND, "too early is allowed");
+    assert_eq!(timers.earliest(), 5 * SECOND);
+    assert_eq!(timers.next(), 5 * SECOND);
+
+    assert!(timers.reset(late, 3 * SECOND, true));
+    assert_eq!(timers.next(), 3 * SECOND);
+    assert!(timers.reset(late, 7 * SECOND, true));
+    assert_eq!(timers.rest_on(&parker()), 5 * SECOND);
+}
+
+#[test]
+fn only_an_earlier_deadline_from_elsewhere_unparks_the_sleeper() {
+    let (_, timers) = timers();
+    let sleeper = parker();
+    insert(&timers, 5 * SECOND, false);
+    assert_eq!(timers.rest_on(&sleeper), 5 * SECOND);
+    insert(&timers, 5 * SECOND, false);
+    insert(&timers, 6 * SECOND, false);
+    insert(&timers, 4 * SECOND, true);
+    assert!(!takes_token(&sleeper));
+    let key = insert(&timers, 3 * SECOND, false);
+    assert!(takes_token(&sleeper));
+    assert!(timers.reset(key, 8 * SECOND, false));
+    assert!(!takes_token(&sleeper));
+    assert!(timers.reset(key, 2 * SECOND, false));
+    assert!(takes_token(&sleeper));
+
+    let other = parker();
+    timers.rest_on(&other);
+    insert(&timers, SECOND, false);
+    assert!(takes_token(&other) && !takes_token(&sleeper), "the last one who slept");
+}
+
+#[test]
+fn timers_are_fired_in_batches() {
+    let (_, timers) = timers();
+    let (wakes, waker) = Wakes::new();
+    for _ in 0..70 {
+        timers.insert(SECOND, waker.clone(), true).unwrap();
+    }
+    let mut due = Vec::new();
+    assert!(!timers.fire(SECOND - 1, &mut due));
+    assert_eq!(wakes.get(), 0);
+    for (more, fired) in [(true, 32), (true, 64), (false, 70)] {
+        assert_eq!((timers.fire(SECOND, &mut due), wakes.get()), (more, fired));
+    }
+    assert_eq!(timers.next(), NEVER);
+}
+
+#[test]
+fn what_is_due_is_refused_and_its_waker_let_go() {
+    let (_, timers) = timers();
+    let (wakes, waker) = Wakes::new();
+    assert_eq!(timers.insert(0, waker.clone(), true), Err(Refused::Due));
+    assert!(!timers.fire(SECOND, &mut Vec::new()));
+    assert_eq!(timers.insert(SECOND, waker.clone(), true), Err(Refused::Due));
+    timers.close();
+    assert_eq!(timers.insert(9 * SECOND, waker.clone(), true), Err(Refused::Closed));
+    assert_eq!((wakes.get(), std::sync::Arc::strong_count(&wakes)), (0, 2));
+}
+
+#[test]
+fn closing_wakes_what_is_left() {
+    let (_, timers) = timers();
+    let (wakes, waker) = Wakes::new();
+    let keys: Vec<_> =
+        (1..=100).map(|n| timers.insert(n * SECOND, waker.clone(), true).unwrap()).collect();
+    assert!(!timers.fire(SECOND, &mut Vec::new()));
+    assert_eq!(timers.status(keys[0], &waker), Status::Fired);
+    assert_eq!(timers.status(keys[1], &waker), Status::Armed);
+    assert_eq!(timers.status(keys[1], Waker::noop()), Status::OtherWaker);
+    timers.close();
+    assert_eq!((wakes.get(), timers.next()), (100, NEVER));
+    assert_eq!(timers.status(keys[1], &waker), Status::Closed);
+    assert!(!timers.reset(keys[1], SECOND, true));
+    assert!(timers.cancel(keys[1]).is_none());
+}
+
+#[test]
+fn the_first_to_sleep_watches_and_the_next_one_follows() {
+    let watch = Watch::new();
+    let parkers: [_; 3] = std::array::from_fn(|_| parker());
+    let keep = |index: usize, earliest| watch.keep(index, &parkers[index], || earliest);
+    assert_eq!(keep(0, 5 * SECOND), 5 * SECOND + SLACK);
+    assert_eq!(keep(1, 5 * SECOND), NEVER);
+    assert_eq!(keep(2, 5 * SECOND), NEVER);
+    // A sleeper that leaves from further behind is nobody's business.
+    watch.leave(&parkers[1], |_| SECOND);
+    assert!(!takes_token(&parkers[0]) && !takes_token(&parkers[2]));
+    // The watchman passes the watch on, if there is something to watch.
+    watch.leave(&parkers[0], |index| if index == 2 { SECOND } else { NEVER });
+    assert!(takes_token(&parkers[2]));
+    assert_eq!(keep(2, SECOND), SECOND + SLACK);
+    assert_eq!(keep(0, SECOND), NEVER);
+    watch.leave(&parkers[2], |_| NEVER);
+    assert!(!takes_token(&parkers[0]));
+    // Who is not in the list cannot leave it.
+    watch.leave(&parkers[2], |_| SECOND);
+    assert!(!takes_token(&parkers[0]));
+}
+
+#[test]
+fn the_watchman_hears_of_a_deadline_that_it_would_miss_by_far() {
+    let (watch, timers) = timers();
+    let watchman = parker();
+    insert(&timers, 90 * SECOND, true);
+    assert_eq!(watch.keep(1, &watchman, || timers.next()), 90 * SECOND + SLACK);
+    // At most the longest slack too late: it would wake in time by itself.
+    insert(&timers, 90 * SECOND - 7 * SLACK, true);
+    assert!(!takes_token(&watchman));
+    insert(&timers, 90 * SECOND - 7 * SLACK - 1, true);
+    assert!(takes_token(&watchman));
+    watch.leave(&watchman, |_| timers.next());
+    insert(&timers, SECOND, true);
+    assert!(!takes_token(&watchman), "nobody sleeps");
+}
+
+#[test]
+fn the_slack_doubles_up_to_eight_times_and_starts_anew_after_a_rescue() {
+    let watch = Watch::new();
+    let watchman = parker();
+    let until = || watch.keep(0, &watchman, || SECOND) - SECOND;
+    let mut slacks = vec![until()];
+    for _ in 0..4 {
+        watch.was_fruitless();
+        slacks.push(until());
+    }
+    watch.was_of_use();
+    slacks.push(until());
+    assert_eq!(slacks, [1, 2, 4, 8, 8, 1].map(|times| times * SLACK));
+}
+
+#[test]
+fn the_watch_is_over_when_its_time_has_come() {
+    let watch = Watch::new();
+    assert!(!watch.is_over(|| NEVER), "nobody sleeps");
+    let watchman = parker();
+    watch.keep(0, &watchman, || NEVER);
+    assert!(!watch.is_over(|| NEVER), "there is nothing to watch");
+    watch.keep(0, &watchman, || SECOND);
+    assert!(!watch.is_over(|| SECOND + SLACK - 1));
+    assert!(watch.is_over(|| SECOND + SLACK));
+}
