@@ -462,7 +462,9 @@ fn find_or_sleep(
         }
         let now = Instant::now();
         let patience = || context::with_core(|core| core.share.patience(now)).unwrap_or_default();
-        if NAPS && now < *spin_end.get_or_insert_with(|| now + patience()) {
+        // A virtual clock waits for all workers to sleep.
+        let spins = NAPS && !shared.source().is_virtual();
+        if spins && now < *spin_end.get_or_insert_with(|| now + patience()) {
             // The thread that will bring work may be waiting for this processor.
             std::thread::yield_now();
             continue;
@@ -482,7 +484,8 @@ fn nap(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, left_work: bool) -> bool {
         && context::with_core(|core| {
             retired = core.tempo.is_retired(Instant::now(), &shared.tempos);
             let at_work = shared.idle.parked() + 1 < shared.workers.len();
-            core.searching && core.share.should_nap(left_work, at_work)
+            let stays = at_work && !shared.source().is_virtual();
+            core.searching && core.share.should_nap(left_work, stays)
         })
         .unwrap_or(false);
     let injected = || !retired && !shared.injector.is_empty();
