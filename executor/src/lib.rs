@@ -13,7 +13,7 @@
 //! ```
 //!
 //! [`run`] drives one future and the tasks that it spawns; [`Runtime`] does so for longer;
-//! [`Handle`] spawns from any thread. [`JoinHandle`] is the future of a task's result. [`join`]
+//! [`Handle`] spawns from any thread. [`JoinHandle`] is the future of a task's result. [`join()`]
 //! divides a piece of work. [`sleep`] waits and gives a value, [`timeout`] limits a future's time,
 //! [`interval`] ticks; [`Builder::start_paused`] makes time virtual, for tests. The module
 //! [`coroutine`] is about computations that give values out and take values in on their way.
