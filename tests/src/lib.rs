@@ -11,6 +11,7 @@
 //! | [`child`] | a test that has to run in a process of its own |
 //! | [`process`] | threads and open files of this process |
 //! | [`rng`] | seeded random numbers |
+//! | [`threads`] | threads that borrow from the test |
 
 pub mod child;
 pub mod event;
@@ -18,6 +19,7 @@ pub mod probe;
 pub mod process;
 pub mod quiet;
 pub mod rng;
+pub mod threads;
 pub mod wakers;
 pub mod watchdog;
 

@@ -112,7 +112,7 @@ fn sixty_four_threads_may_block_on_one_runtime_at_once() {
         within(LONG, || {
             let runtime = runtime(workers);
             let start = Barrier::new(64);
-            std::thread::scope(|threads| {
+            filch_tests::threads::scope(|threads| {
                 for thread in 0..64 {
                     let (runtime, start) = (&runtime, &start);
                     threads.spawn(move || {

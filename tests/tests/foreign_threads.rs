@@ -18,7 +18,7 @@ fn tasks_spawned_by_64_threads_at_once_all_run_once() {
         within(LONG, || {
             let runtime = runtime(workers);
             let (start, sum) = (Barrier::new(64), Arc::new(AtomicU64::new(0)));
-            std::thread::scope(|threads| {
+            filch_tests::threads::scope(|threads| {
                 for _ in 0..64 {
                     let (runtime, start, sum) = (&runtime, &start, &sum);
                     threads.spawn(move || {
@@ -149,7 +149,7 @@ fn abort_and_join_may_race_on_many_threads() {
             counts.polls.wait_for(1);
             let (waker, aborts) = (counts.take_waker(), [(); 3].map(|()| task.abort_handle()));
             let start = Barrier::new(5);
-            std::thread::scope(|threads| {
+            filch_tests::threads::scope(|threads| {
                 for abort in aborts {
                     let start = &start;
                     threads.spawn(move || {

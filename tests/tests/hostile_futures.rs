@@ -212,7 +212,7 @@ fn a_task_is_never_polled_after_it_was_ready_however_many_wake_it() {
             }));
             set.wait();
             let waker = sender.lock().unwrap().clone().unwrap();
-            std::thread::scope(|scope| {
+            filch_tests::threads::scope(|scope| {
                 scope.spawn(|| (0..2 * polls).for_each(|_| waker.wake_by_ref()));
                 while !done.load(Ordering::Relaxed) {
                     waker.wake_by_ref();

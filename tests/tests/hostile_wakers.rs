@@ -181,7 +181,7 @@ fn a_million_clones_of_the_waker_of_a_finished_task_may_be_dropped_by_four_threa
         task.abort();
         assert!(runtime.block_on(task).is_err_and(|error| error.is_cancelled()));
         drop(waker);
-        std::thread::scope(|scope| {
+        filch_tests::threads::scope(|scope| {
             for (index, pile) in piles.into_iter().enumerate() {
                 scope.spawn(move || {
                     for waker in pile {
@@ -218,7 +218,7 @@ fn a_storm_of_wakes_from_64_threads_makes_one_queue_entry_and_one_poll() {
         let (_task, counts) = idle_probe(runtime.handle());
         let waker = counts.take_waker();
         let blocker = Blocker::new(runtime.handle());
-        std::thread::scope(|scope| {
+        filch_tests::threads::scope(|scope| {
             for _ in 0..64 {
                 scope.spawn(|| (0..1_000).for_each(|_| waker.wake_by_ref()));
             }

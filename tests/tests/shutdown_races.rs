@@ -202,7 +202,7 @@ fn wakes_and_aborts_that_race_with_the_shutdown_lose_nothing() {
             let wakers: Vec<Waker> = tasks.iter().map(|(_, counts)| counts.take_waker()).collect();
             let aborts: Vec<_> = tasks.iter().map(|(task, _)| task.abort_handle()).collect();
             let start = Barrier::new(4);
-            std::thread::scope(|scope| {
+            filch_tests::threads::scope(|scope| {
                 for _ in 0..2 {
                     scope.spawn(|| {
                         start.wait();
@@ -261,7 +261,7 @@ fn the_last_handle_may_be_dropped_at_any_moment_of_the_shutdown() {
             let (task, _counts) = idle(runtime.handle());
             let handles: Vec<_> = (0..20).map(|_| runtime.handle().clone()).collect();
             let start = Barrier::new(2);
-            std::thread::scope(|scope| {
+            filch_tests::threads::scope(|scope| {
                 scope.spawn(|| {
                     start.wait();
                     drop(handles);

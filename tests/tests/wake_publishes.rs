@@ -26,7 +26,7 @@ fn each_of_two_wakers_publishes_what_it_wrote() {
         within(LONG, || {
             let runtime = runtime(workers);
             let (shared, start) = (Mutex::new(Arc::<Flags>::default()), Barrier::new(3));
-            std::thread::scope(|threads| {
+            filch_tests::threads::scope(|threads| {
                 for mine in 0..2 {
                     let (shared, start) = (&shared, &start);
                     threads.spawn(move || {
@@ -128,7 +128,7 @@ fn no_spawn_from_outside_is_lost_on_two_workers() {
 fn no_spawn_is_lost_while_roots_come_and_go() {
     within(2 * LONG, || {
         let runtime = runtime(2);
-        std::thread::scope(|threads| {
+        filch_tests::threads::scope(|threads| {
             for _ in 0..3 {
                 threads.spawn(|| {
                     for number in 0..ITERATIONS / 5 {
