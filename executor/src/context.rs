@@ -9,7 +9,7 @@ mod tests;
 
 use crate::runtime::{Handle, NoRuntime, Shared};
 use crate::sync::{Arc, local};
-use crate::task::Runnable;
+use crate::task::{Drawn, RESERVE, Runnable};
 use crate::timers::WorkerTimers;
 use crate::unwind;
 use crate::worker::{self, Core};
@@ -24,6 +24,8 @@ struct Run {
     task: Cell<usize>,
     /// Whether the task woke itself since its poll began.
     woke_itself: Cell<bool>,
+    /// How many references to the task were drawn from its reserve since its poll began.
+    drawn: Cell<Drawn>,
     /// How many handles were entered by users since the poll (or the work of this thread) began.
     overrides: Cell<usize>,
     /// Whether a completed task's joiner is being woken.
@@ -54,6 +56,7 @@ local! {
     static RUN: Run = Run {
         task: Cell::new(0),
         woke_itself: Cell::new(false),
+        drawn: Cell::new(0),
         overrides: Cell::new(0),
         joining: Cell::new(false),
         depth: Cell::new(0),
@@ -74,6 +77,7 @@ local! {
 pub(crate) struct TaskScope {
     outer_task: usize,
     outer_woke_itself: bool,
+    outer_drawn: Drawn,
     outer_overrides: usize,
 }
 
@@ -83,19 +87,31 @@ pub(crate) fn enter_task(address: NonZeroUsize) -> TaskScope {
     RUN.with(|run| TaskScope {
         outer_task: run.task.replace(address.get()),
         outer_woke_itself: run.woke_itself.replace(false),
+        outer_drawn: run.drawn.replace(0),
         // What a root has entered on this thread is not its tasks' business.
         outer_overrides: run.overrides.replace(0),
     })
 }
 
+/// What a task did to itself while it was polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Polled {
+    pub(crate) woke_itself: bool,
+    /// How many references it drew from its reserve.
+    pub(crate) drawn: Drawn,
+}
+
 impl TaskScope {
-    /// Ends the scope and tells whether the task woke itself in it.
+    /// Ends the scope and tells what the task did in it.
     #[inline]
-    pub(crate) fn leave(self) -> bool {
+    pub(crate) fn leave(self) -> Polled {
         RUN.with(|run| {
             run.task.set(self.outer_task);
             run.overrides.set(self.outer_overrides);
-            run.woke_itself.replace(self.outer_woke_itself)
+            Polled {
+                woke_itself: run.woke_itself.replace(self.outer_woke_itself),
+                drawn: run.drawn.replace(self.outer_drawn),
+            }
         })
     }
 }
@@ -114,6 +130,34 @@ pub(crate) fn wakes_itself(address: NonZeroUsize) -> bool {
         itself
     });
     itself.unwrap_or(false)
+}
+
+/// Takes a reference to the task out of its reserve; false: the task is not the one that is being
+/// polled right here, or its reserve is empty.
+#[inline]
+pub(crate) fn draws_reference(address: NonZeroUsize) -> bool {
+    let drawn = RUN.try_with(|run| {
+        let draws = run.task.get() == address.get() && run.drawn.get() < RESERVE;
+        if draws {
+            run.drawn.set(run.drawn.get() + 1);
+        }
+        draws
+    });
+    drawn.unwrap_or(false)
+}
+
+/// Puts a reference to the task back into its reserve; false: the task is not the one that is being
+/// polled right here.
+#[inline]
+pub(crate) fn returns_reference(address: NonZeroUsize) -> bool {
+    let returned = RUN.try_with(|run| {
+        let returns = run.task.get() == address.get();
+        if returns {
+            run.drawn.set(run.drawn.get() - 1);
+        }
+        returns
+    });
+    returned.unwrap_or(false)
 }
 
 /// Runs `wake`, which wakes the joiner of a task that just completed.

@@ -22,7 +22,7 @@
 //! | M7 abort against completion | none | 395 |
 //! | M8 join waker against completion, the same one and a changing one | none | 410, 8 568 |
 //! | M9 handle dropped against completion | none | 126 |
-//! | M10 last references, and the last wake past the limit | 3, none | 1 351, 83 |
+//! | M10 last references, the last wake past the limit, and a poll's own references | 3, none, none | 1 351, 83, 138 |
 //! | M11 foreign spawn against shutdown | 3 | 162 812 |
 //! | M12 foreign wake against shutdown | 3 | 57 958 |
 //! | M13 deques, last in first out and batches | 3 | 64 424, 73 106 |

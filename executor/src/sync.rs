@@ -67,6 +67,8 @@ pub(crate) enum Mutant {
     UnpublishedJoinSlot,
     /// A run that begins with several wakes does not acquire those that came last.
     UnacquiredWakes,
+    /// What a poll has drawn from the reserve of references is not settled at its end.
+    ForgetDrawn,
     /// A wake by value looks at the count of wakes after its reference.
     CompressAfterReference,
     /// An abort does not schedule the task that it marks.

@@ -32,6 +32,8 @@ pub(crate) use panic::{
     Hook as PanicHook, PanicReporter, discard, discard_payload, drop_waker, wake,
 };
 
+pub(crate) use state::{Drawn, RESERVE};
+
 use std::future::Future;
 use std::sync::Arc;
 

@@ -14,11 +14,11 @@ fn only_the_task_that_is_polled_wakes_itself() {
     assert!(!wakes_itself(address(1)), "nothing is polled");
     let scope = enter_task(address(1));
     assert!(!wakes_itself(address(2)));
-    assert!(!scope.leave(), "another one's wake is not its own");
+    assert!(!scope.leave().woke_itself, "another one's wake is not its own");
     let scope = enter_task(address(1));
     assert!(wakes_itself(address(1)));
     assert!(wakes_itself(address(1)));
-    assert!(scope.leave());
+    assert!(scope.leave().woke_itself);
     assert!(!wakes_itself(address(1)), "its poll is over");
 }
 
@@ -26,9 +26,9 @@ fn only_the_task_that_is_polled_wakes_itself() {
 fn a_poll_begins_without_the_wakes_of_the_one_before() {
     let scope = enter_task(address(1));
     assert!(wakes_itself(address(1)));
-    assert!(scope.leave());
+    assert!(scope.leave().woke_itself);
     let scope = enter_task(address(1));
-    assert!(!scope.leave());
+    assert!(!scope.leave().woke_itself);
 }
 
 #[test]
@@ -44,11 +44,27 @@ fn polls_within_polls_are_kept_apart() {
             if inner_wakes {
                 assert!(wakes_itself(address(2)));
             }
-            assert_eq!(inner.leave(), inner_wakes);
+            assert_eq!(inner.leave().woke_itself, inner_wakes);
             assert!(!wakes_itself(address(2)));
-            assert_eq!(outer.leave(), outer_wakes);
+            assert_eq!(outer.leave().woke_itself, outer_wakes);
         }
     }
+}
+
+#[test]
+fn references_are_drawn_from_the_reserve_of_the_task_that_is_polled_and_of_no_other() {
+    assert!(!draws_reference(address(1)) && !returns_reference(address(1)), "nothing is polled");
+    let outer = enter_task(address(1));
+    assert!((0..RESERVE).all(|_| draws_reference(address(1))));
+    assert!(!draws_reference(address(1)), "the reserve is empty");
+    let inner = enter_task(address(2));
+    assert!(!draws_reference(address(1)) && !returns_reference(address(1)));
+    assert!(returns_reference(address(2)));
+    assert_eq!(inner.leave().drawn, -1);
+    assert!(returns_reference(address(1)));
+    assert!(draws_reference(address(1)), "one was put back");
+    assert_eq!(outer.leave().drawn, RESERVE);
+    assert_eq!(enter_task(address(1)).leave().drawn, 0, "a poll begins with nothing drawn");
 }
 
 #[test]
@@ -57,7 +73,7 @@ fn the_poll_of_another_thread_is_not_this_threads() {
     std::thread::scope(|threads| {
         threads.spawn(|| assert!(!wakes_itself(address(1))));
     });
-    assert!(!scope.leave());
+    assert!(!scope.leave().woke_itself);
 }
 
 #[test]

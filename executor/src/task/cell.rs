@@ -22,9 +22,9 @@
 #![allow(unsafe_code, reason = "the one place where tasks are touched; the rules stand above")]
 
 use super::panic::{Caught, Payload, discard, discard_payload, drop_waker, wake};
-use super::state::{Complete, Detach, JoinSlot, Pend, Snapshot, State, Wake};
+use super::state::{Complete, Detach, Drawn, JoinSlot, Pend, Snapshot, State, Wake};
 use super::{Keeper, Schedule};
-use crate::context;
+use crate::context::{self, Polled};
 use crate::sync::cell::UnsafeCell;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -350,7 +350,7 @@ impl Runnable {
         if header.state.start_run().is_cancelled() {
             // SAFETY: this is the run, and the task is not complete, so the future is there.
             let outcome = unsafe { (header.vtable.cancel)(task, keeper) };
-            complete(task, outcome, keeper);
+            complete(task, outcome, 0, keeper);
             return Ran::Complete;
         }
         // SAFETY: `RawWaker`'s contract is kept by the functions of `WAKER`; the waker is not
@@ -359,12 +359,13 @@ impl Runnable {
         let scope = context::enter_task(task.addr());
         // SAFETY: this is the run, and the task is not complete, so the future is there.
         let poll = unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker), keeper) };
-        let woke_itself = scope.leave();
+        let Polled { woke_itself, drawn } = scope.leave();
         if poll.is_ready() {
-            complete(task, true, keeper);
+            complete(task, true, drawn, keeper);
             return Ran::Complete;
         }
         if woke_itself || header.state.is_woken_again() {
+            header.state.settle(drawn);
             return Ran::Woken(Self(task));
         }
         header.slot.with_mut(|slot| {
@@ -375,7 +376,7 @@ impl Runnable {
                 debug_assert_ne!(*slot, Slot::NONE, "a keeper that does not keep");
             }
         });
-        match header.state.pend() {
+        match header.state.pend(drawn) {
             Pend::Idle => Ran::Idle,
             Pend::Reschedule => Ran::Woken(Self(task)),
         }
@@ -418,8 +419,9 @@ impl Drop for Runnable {
     }
 }
 
-/// Completes a task whose future is gone; `outcome` says whether the stage holds something.
-fn complete(task: NonNull<Header>, outcome: bool, keeper: &dyn Keeper) {
+/// Completes a task whose future is gone; `outcome` says whether the stage holds something, `drawn`
+/// what the run took from the reserve of references.
+fn complete(task: NonNull<Header>, outcome: bool, drawn: Drawn, keeper: &dyn Keeper) {
     // SAFETY: the run's right lasts until `State::complete` or `complete_unjoined` says otherwise.
     let header = unsafe { header(task) };
     header.slot.with(|slot| {
@@ -429,7 +431,7 @@ fn complete(task: NonNull<Header>, outcome: bool, keeper: &dyn Keeper) {
             keeper.forget(slot);
         }
     });
-    match header.state.complete(outcome) {
+    match header.state.complete(outcome, drawn) {
         Complete::Done => {}
         Complete::WakeJoiner => {
             // SAFETY: the bit was set when the task completed: slot and waker are ours (rule 4).
@@ -448,7 +450,7 @@ fn complete(task: NonNull<Header>, outcome: bool, keeper: &dyn Keeper) {
                     nobody_collects(payload, keeper);
                 }
             }
-            if header.state.complete_unjoined() {
+            if header.state.complete_unjoined(drawn) {
                 // SAFETY: `State` says that nobody else is left; the stage is empty.
                 unsafe { free(task) };
             }
@@ -511,7 +513,7 @@ impl<T> JoinOwner<T> {
     }
 
     pub(super) fn task_ref(&self) -> TaskRef {
-        self.header().state.add_ref();
+        add_ref(self.task, self.header());
         TaskRef(self.task)
     }
 
@@ -630,6 +632,14 @@ fn cancel(task: NonNull<Header>, header: &Header) {
     }
 }
 
+/// Counts one more reference: by the task itself out of its reserve.
+#[inline]
+fn add_ref(task: NonNull<Header>, header: &Header) {
+    if !context::draws_reference(task.addr()) {
+        header.state.add_ref();
+    }
+}
+
 /// A counted reference.
 pub(crate) struct TaskRef(NonNull<Header>);
 
@@ -660,14 +670,14 @@ impl TaskRef {
 
 impl Clone for TaskRef {
     fn clone(&self) -> Self {
-        self.header().state.add_ref();
+        add_ref(self.0, self.header());
         Self(self.0)
     }
 }
 
 impl Drop for TaskRef {
     fn drop(&mut self) {
-        if self.header().state.drop_ref() {
+        if !context::returns_reference(self.0.addr()) && self.header().state.drop_ref() {
             // SAFETY: `State` says that nobody else is left; complete without a handle, so the
             // stage is empty.
             unsafe { free(self.0) };
@@ -716,7 +726,7 @@ unsafe fn clone_waker(data: *const ()) -> RawWaker {
     // SAFETY: the table is only used with data from `raw_waker`.
     let task = unsafe { task_of(data) };
     // SAFETY: the waker that is cloned keeps the task valid.
-    unsafe { header(task) }.state.add_ref();
+    add_ref(task, unsafe { header(task) });
     raw_waker(task)
 }
 

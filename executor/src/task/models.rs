@@ -278,6 +278,46 @@ crate::model::models! {
     } fails with RelaxedRelease as twin_m10_relaxed_release,
                  UnpublishedReference as twin_m10_unpublished_reference;
 
+    /// M10, with references that a poll draws from the reserve, which is 1 here: whatever becomes of
+    /// them while the poll goes on, the count is right when it has ended.
+    m10_references_drawn_by_a_poll(None) {
+        let mailbox: Mailbox = Arc::new(Mutex::new(None));
+        let (own_mailbox, mut kept) = (mailbox.clone(), None);
+        let (slot, handle) = spawn(poll_fn(move |cx| {
+            let polled = kept.take().is_some();
+            *own_mailbox.lock() = Some(cx.waker().clone());
+            if polled {
+                return Poll::Ready(());
+            }
+            kept = Some(cx.waker().clone());
+            Poll::Pending
+        }));
+        drop(handle);
+        let take = |mailbox: &Mailbox| mailbox.lock().take();
+        let other = mailbox.clone();
+        let thread = spawn_thread(move || {
+            if let Some(waker) = take(&other) {
+                waker.wake();
+            }
+        });
+        let complete = slot.run_while_scheduled();
+        thread.join().unwrap();
+        if !complete {
+            if let Some(waker) = take(&mailbox) {
+                waker.wake();
+            }
+            assert!(slot.run_while_scheduled(), "the wake was lost");
+        }
+        // The task holds a reference to its slot until it is freed.
+        let last = take(&mailbox);
+        if last.is_some() && Arc::strong_count(&slot.0) == 1 {
+            std::mem::forget(last);
+            panic!("the task was freed before its last reference went");
+        }
+        drop(last);
+        assert_eq!(Arc::strong_count(&slot.0), 1, "the task was not freed");
+    } fails with ForgetDrawn as twin_m10_forget_drawn;
+
     /// M10, with more wakes than the count is to hold: a wake by value, which gives up its
     /// reference, does not touch the word of a task that others may free from then on.
     m10_wake_by_value_past_the_limit(None) {

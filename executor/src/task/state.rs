@@ -9,7 +9,7 @@
 //! | 2 | `JOIN_WAKER` | a waker stands in the task's join slot |
 //! | 3 | `CANCELLED` | the future shall be dropped, not polled, at the next run |
 //! | 4 | `OUTPUT` | with `COMPLETE`: the stage holds an output (or a panic) for the handle |
-//! | 8–35 | references | how many `Waker`s and `AbortHandle`s exist |
+//! | 8–35 | references | how many `Waker`s and `AbortHandle`s exist, and until `COMPLETE` the reserve |
 //! | 36–63 | wakes | 0: idle. 1: scheduled or running. More: woken again since |
 //!
 //! # States
@@ -48,6 +48,19 @@
 //! first sets the count back to one. That also keeps the count far from its limit; a storm of more
 //! than 2²⁶ wakes within one poll is compressed by the wakers themselves, in `compress`.
 //!
+//! # The reserve
+//!
+//! Most wakers are cloned from the one that a poll was given, by the thread that polls, and many are
+//! dropped there too. To spare those the read-modify-write, a task that is not complete counts
+//! [`RESERVE`] references more than there are. A clone inside the poll takes one of these, a drop
+//! gives one back, and the run notes in a plain [`Drawn`] how many it took. The end of the run
+//! settles the difference in the same step that it ends with: `pend` fills the reserve up again,
+//! `complete` gives up what is left of it.
+//!
+//! Nobody is misled meanwhile. The count says too little by what was drawn, but that is at most the
+//! reserve, so it does not wrap; and a task is freed only after `COMPLETE`, when the difference is
+//! settled. References that other threads drop during the poll are among those counted.
+//!
 //! # Why every change is a read-modify-write
 //!
 //! The wake that finds the task scheduled already has to publish what was written before it, just
@@ -78,6 +91,12 @@ const WAKE_ONE: u64 = 1 << WAKE_SHIFT;
 
 /// Past this count the process aborts, as it does for `Arc`: only forgotten wakers get there.
 const REF_LIMIT: u64 = 1 << 27;
+/// How many references a poll can take out without a read-modify-write; see the notes above.
+pub(crate) const RESERVE: i64 = if cfg!(filch_loom) { 1 } else { 64 };
+
+/// How many references a run has taken out of the reserve; less than 0: it gave back more.
+pub(crate) type Drawn = i64;
+
 /// Past this count a waker compresses the wakes; in the models soon enough to be explored.
 const WAKE_LIMIT: u64 = if cfg!(filch_loom) { 3 } else { 1 << 26 };
 
@@ -101,7 +120,12 @@ impl Snapshot {
     pub(crate) fn has_output(self) -> bool {
         self.0 & OUTPUT != 0
     }
+    /// How many references there are; during a poll, without what that poll has drawn.
     pub(crate) fn references(self) -> u64 {
+        let reserve = if self.is_complete() { 0 } else { RESERVE.unsigned_abs() };
+        self.counted().saturating_sub(reserve)
+    }
+    fn counted(self) -> u64 {
         (self.0 & REF_MASK) >> REF_SHIFT
     }
     pub(crate) fn wakes(self) -> u64 {
@@ -203,7 +227,7 @@ pub(crate) struct State(AtomicU64);
 impl State {
     /// The state of a task that is about to be queued, with a handle.
     pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(JOIN | WAKE_ONE))
+        Self(AtomicU64::new(JOIN | WAKE_ONE | reserve_less(0)))
     }
 
     /// Reads the word, acquiring what its last writers published.
@@ -226,7 +250,7 @@ impl State {
     pub(crate) fn wake_by_val(&self) -> Wake {
         // Ordering: as in `wake_by_ref`; as the last reference it also acquires (see `drop_ref`).
         let before = Snapshot(self.0.fetch_add(WAKE_ONE - REF_ONE, Ordering::AcqRel));
-        debug_assert!(before.references() > 0, "waker without a reference: {before:?}");
+        debug_assert!(before.counted() > 0, "waker without a reference: {before:?}");
         if before.ends_with_a_reference() {
             return Wake::Free;
         }
@@ -287,9 +311,19 @@ impl State {
             && !mutated(Mutant::ForgetWakeDuringPoll)
     }
 
+    /// Settles what a run has drawn that ends without `pend`.
+    #[inline]
+    pub(crate) fn settle(&self, drawn: Drawn) {
+        if drawn != 0 {
+            // Ordering: Release, for the references that were given back, as in `drop_ref`.
+            let before = self.0.fetch_add(references(drawn), Ordering::Release);
+            assert_few_references(Snapshot(before), drawn);
+        }
+    }
+
     /// Ends a run whose poll returned `Pending`.
     #[inline]
-    pub(crate) fn pend(&self) -> Pend {
+    pub(crate) fn pend(&self, drawn: Drawn) -> Pend {
         if mutated(Mutant::ForgetWakeDuringPoll) {
             self.0
                 .update(Ordering::AcqRel, Ordering::Relaxed, |word| Snapshot(word).with_wakes(0).0);
@@ -297,14 +331,17 @@ impl State {
         }
         // Ordering: Release hands the future and the task's fields to whoever wakes and runs it
         // next. The Acquire is more than is needed: the next `start_run` takes the wakes in.
-        let before = Snapshot(self.0.fetch_sub(WAKE_ONE, Ordering::AcqRel));
+        let drawn = if mutated(Mutant::ForgetDrawn) { 0 } else { drawn };
+        let end = references(drawn).wrapping_sub(WAKE_ONE);
+        let before = Snapshot(self.0.fetch_add(end, Ordering::AcqRel));
         debug_assert!(!before.is_complete() && before.wakes() > 0, "end of a run of {before:?}");
+        assert_few_references(before, drawn);
         if before.wakes() == 1 { Pend::Idle } else { Pend::Reschedule }
     }
 
     /// Tries to complete a task whose output (if `output`) stands in the stage.
     #[inline]
-    pub(crate) fn complete(&self, output: bool) -> Complete {
+    pub(crate) fn complete(&self, output: bool, drawn: Drawn) -> Complete {
         let flags = if output { COMPLETE | OUTPUT } else { COMPLETE };
         let mut now = self.load();
         loop {
@@ -313,7 +350,7 @@ impl State {
             }
             // Ordering: Release publishes the output to the handle's Acquire load; Acquire makes
             // the waker that the handle wrote into the slot readable.
-            let next = now.0 | flags;
+            let next = now.0 - reserve_less(drawn) | flags;
             match self.0.compare_exchange_weak(now.0, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) if now.has_join_waker() && !mutated(Mutant::CompleteWithoutRecheck) => {
                     return Complete::WakeJoiner;
@@ -336,14 +373,17 @@ impl State {
 
     /// Completes a task that has neither handle nor output. True: the caller has to free it.
     #[inline]
-    pub(crate) fn complete_unjoined(&self) -> bool {
+    pub(crate) fn complete_unjoined(&self, drawn: Drawn) -> bool {
+        let left = reserve_less(drawn);
         // Ordering: Acquire, pairs with the Release by which the handle and the last waker let go.
         // With no handle and no reference nobody is left who could make either again.
-        if self.load().is_unreachable() {
+        if Snapshot(self.load().0 - left).is_unreachable() {
             return true;
         }
+        // The bit is not set yet, so that adding it sets it.
         // Ordering: Release publishes the end of the future to whoever frees the task.
-        Snapshot(self.0.fetch_or(COMPLETE, Ordering::AcqRel)).is_unreachable()
+        let before = self.0.fetch_add(COMPLETE.wrapping_sub(left), Ordering::AcqRel);
+        Snapshot(before - left).is_unreachable()
     }
 
     /// Marks the task cancelled and counts a wake, so that a worker comes to drop the future.
@@ -372,9 +412,7 @@ impl State {
     pub(crate) fn add_ref(&self) {
         // Ordering: Relaxed, as in `Arc`: the new reference is made from one that exists.
         let before = Snapshot(self.0.fetch_add(REF_ONE, Ordering::Relaxed));
-        if before.references() >= REF_LIMIT {
-            too_many_references();
-        }
+        assert_few_references(before, 1);
         if before.wakes() >= WAKE_LIMIT && !before.is_complete() {
             self.compress();
         }
@@ -387,7 +425,7 @@ impl State {
         // holder takes them in before it frees the task.
         let order = order(Ordering::Release, Mutant::UnpublishedReference, Ordering::Relaxed);
         let before = Snapshot(self.0.fetch_sub(REF_ONE, order));
-        debug_assert!(before.references() > 0, "reference dropped twice: {before:?}");
+        debug_assert!(before.counted() > 0, "reference dropped twice: {before:?}");
         let last = before.ends_with_a_reference();
         if last {
             self.acquire_others();
@@ -476,6 +514,25 @@ impl State {
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.load(), f)
+    }
+}
+
+/// A number of references, positive or not, as what it adds to the word.
+#[inline]
+fn references(number: Drawn) -> u64 {
+    number.wrapping_mul(REF_ONE.cast_signed()).cast_unsigned()
+}
+
+/// What is left of the reserve after so much was drawn from it.
+#[inline]
+fn reserve_less(drawn: Drawn) -> u64 {
+    references(RESERVE - drawn)
+}
+
+#[inline]
+fn assert_few_references(before: Snapshot, added: Drawn) {
+    if added > 0 && before.counted() >= REF_LIMIT {
+        too_many_references();
     }
 }
 

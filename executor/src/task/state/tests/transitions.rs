@@ -1,6 +1,6 @@
 //! All states that can be reached, and all ways between them.
 
-use crate::task::state::{Complete, Detach, JoinSlot, Pend, Snapshot, State, Wake};
+use crate::task::state::{Complete, Detach, Drawn, JoinSlot, Pend, RESERVE, Snapshot, State, Wake};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -35,7 +35,7 @@ enum Handle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Op {
     StartRun,
-    /// The end of a run in which the task woke itself: does not use the word.
+    /// The end of a run in which the task woke itself.
     Yield,
     Pend,
     Complete {
@@ -47,6 +47,9 @@ enum Op {
     WakeByVal,
     AddRef,
     DropRef,
+    /// The poll takes a reference out of the reserve, or puts one back: does not use the word.
+    DrawRef,
+    ReturnRef,
     Cancel,
     CancelOwned,
     ClaimJoinSlot,
@@ -57,7 +60,7 @@ enum Op {
     ReleaseJoin,
 }
 
-const OPS: [Op; 18] = [
+const OPS: [Op; 20] = [
     Op::StartRun,
     Op::Yield,
     Op::Pend,
@@ -69,6 +72,8 @@ const OPS: [Op; 18] = [
     Op::WakeByVal,
     Op::AddRef,
     Op::DropRef,
+    Op::DrawRef,
+    Op::ReturnRef,
     Op::Cancel,
     Op::CancelOwned,
     Op::ClaimJoinSlot,
@@ -81,6 +86,7 @@ const OPS: [Op; 18] = [
 /// How far the search goes.
 const MOST_REFERENCES: u64 = 2;
 const MOST_WAKES: u64 = 2;
+const MOST_DRAWN: Drawn = 1;
 
 /// What the word has to be, and where in their protocols its users are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +94,8 @@ struct Model {
     run: Run,
     handle: Handle,
     references: u64,
+    /// How many of these a run has taken out of the reserve that was not settled yet.
+    drawn: Drawn,
     wakes: u64,
     complete: bool,
     join_waker: bool,
@@ -95,8 +103,8 @@ struct Model {
     output: bool,
 }
 
-/// The decoded word: the flags in the order of their bits, references, wakes.
-type Word = ([bool; 5], u64, u64);
+/// The decoded word: the flags in the order of their bits, references without the reserve, wakes.
+type Word = ([bool; 5], i64, u64);
 
 fn decoded(word: Snapshot) -> Word {
     let flags = [
@@ -106,7 +114,8 @@ fn decoded(word: Snapshot) -> Word {
         word.is_cancelled(),
         word.has_output(),
     ];
-    (flags, word.references(), word.wakes())
+    let reserve = if word.is_complete() { 0 } else { RESERVE };
+    (flags, word.counted().cast_signed() - reserve, word.wakes())
 }
 
 impl Model {
@@ -114,6 +123,7 @@ impl Model {
         run: Run::Scheduled,
         handle: Handle::Waiting,
         references: 0,
+        drawn: 0,
         wakes: 1,
         complete: false,
         join_waker: false,
@@ -124,7 +134,7 @@ impl Model {
     fn word(&self) -> Word {
         let join = self.handle != Handle::Gone;
         let flags = [self.complete, join, self.join_waker, self.cancelled, self.output];
-        (flags, self.references, self.wakes)
+        (flags, self.references.cast_signed() - self.drawn, self.wakes)
     }
 
     /// Whether anybody may still touch the task.
@@ -155,6 +165,11 @@ impl Model {
                 entitled && self.references < MOST_REFERENCES
             }
             Op::DropRef => referred,
+            Op::DrawRef => {
+                let room = self.references < MOST_REFERENCES && self.drawn < MOST_DRAWN;
+                self.run == Run::Running && room
+            }
+            Op::ReturnRef => self.run == Run::Running && referred && self.drawn > -MOST_DRAWN,
             Op::Cancel => (referred || self.handle == Handle::Waiting) && self.wakes < MOST_WAKES,
             Op::ClaimJoinSlot | Op::Detach => self.handle == Handle::Waiting,
             Op::OfferJoinWaker => self.handle == Handle::Offering,
@@ -172,6 +187,14 @@ impl Model {
             }
             Op::WakeByRef | Op::WakeByVal | Op::AddRef | Op::DropRef => {
                 return self.apply_to_reference(op, word);
+            }
+            Op::DrawRef => {
+                self.references += 1;
+                self.drawn += 1;
+            }
+            Op::ReturnRef => {
+                self.references -= 1;
+                self.drawn -= 1;
             }
             Op::Cancel => {
                 let marks = !self.complete && !self.cancelled;
@@ -211,12 +234,13 @@ impl Model {
             }
             Op::Yield => {
                 assert_eq!(word.is_woken_again(), self.wakes > 1);
+                word.settle(std::mem::take(&mut self.drawn));
                 self.run = Run::Scheduled;
             }
             _ => {
                 let idle = self.wakes == 1;
                 let expected = if idle { Pend::Idle } else { Pend::Reschedule };
-                assert_eq!(word.pend(), expected);
+                assert_eq!(word.pend(std::mem::take(&mut self.drawn)), expected);
                 self.wakes -= 1;
                 self.run = if idle { Run::Idle } else { Run::Scheduled };
             }
@@ -231,17 +255,17 @@ impl Model {
                     (_, true) => (Complete::WakeJoiner, Run::WakingJoiner),
                     (_, false) => (Complete::Done, Run::Gone),
                 };
-                assert_eq!(word.complete(output), expected);
+                assert_eq!(word.complete(output, self.drawn), expected);
                 self.run = run;
                 if expected != Complete::NobodyJoins {
-                    (self.complete, self.output) = (true, output);
+                    (self.complete, self.output, self.drawn) = (true, output, 0);
                 }
                 false
             }
             Op::CompleteUnjoined => {
                 self.run = Run::Gone;
                 self.complete = true;
-                word.complete_unjoined()
+                word.complete_unjoined(std::mem::take(&mut self.drawn))
             }
             _ => {
                 self.run = Run::Gone;
@@ -358,8 +382,10 @@ fn every_transition_of_every_reachable_state_is_as_documented() {
                 continue;
             }
             assert_eq!(decoded(word.load()), model.word(), "{path:?}");
-            assert!(is_legal(model.word()), "{word:?} after {path:?}");
-            words.insert(model.word());
+            assert!(model.drawn != 0 || is_legal(model.word()), "{word:?} after {path:?}");
+            if model.drawn == 0 {
+                words.insert(model.word());
+            }
             if let Entry::Vacant(entry) = paths.entry(model) {
                 entry.insert(path);
                 open.push_back(model);
@@ -368,7 +394,9 @@ fn every_transition_of_every_reachable_state_is_as_documented() {
     }
     let legal: BTreeSet<_> = (0..32_u32)
         .map(|bits| [1, 2, 4, 8, 16].map(|bit| bits & bit != 0))
-        .flat_map(|flags| (0..=MOST_REFERENCES).map(move |references| (flags, references)))
+        .flat_map(|flags| {
+            (0..=MOST_REFERENCES.cast_signed()).map(move |references| (flags, references))
+        })
         .flat_map(|(flags, refs)| (0..=MOST_WAKES).map(move |wakes| (flags, refs, wakes)))
         .filter(|&word| is_legal(word))
         .collect();
@@ -385,13 +413,13 @@ fn the_state_shows_its_fields() {
     assert_eq!(format!("{word:?}"), scheduled);
     let _ = word.start_run();
     word.add_ref();
-    assert_eq!(word.pend(), Pend::Idle);
+    assert_eq!(word.pend(0), Pend::Idle);
     assert!(word.offer_join_waker());
     let idle = "State { phase: \"idle\", wakes: 0, references: 1, join: true, \
                 join_waker: true, cancelled: false, output: false }";
     assert_eq!(format!("{word:?}"), idle);
     assert_eq!(word.cancel(), Wake::Schedule);
-    assert_eq!(word.complete(true), Complete::WakeJoiner);
+    assert_eq!(word.complete(true, 0), Complete::WakeJoiner);
     let complete = "State { phase: \"complete\", wakes: 1, references: 1, join: true, \
                     join_waker: true, cancelled: true, output: true }";
     assert_eq!(format!("{word:?}"), complete);
