@@ -8,6 +8,10 @@
 //! * **How long its last loot kept it busy**, per task. As long as that is more than
 //!   [`WORTH_STEALING`], it goes on stealing as soon as it runs dry. Otherwise it *backs off* and
 //!   tries again after a while, twice as long each time it does not pay.
+//! * **Whether that was one large task or several small ones.** The oldest spawned task may be the root
+//!   of a tree, so the first theft takes that one alone. If it kept the thief busy for less than
+//!   [`LARGE`], the next thefts take many at a time, which disturb the victim once and not once
+//!   each, and are worth it for smaller tasks.
 //! * **How fast the victim works**, by its count of polls between two looks. A victim whose polls
 //!   take long has queued tasks that may be worth taking: one is taken at once, and more as long as
 //!   the loot pays; if it does not, one each [`NAP`]. (A task that spawns ten thousand others is
@@ -35,6 +39,15 @@ use std::time::{Duration, Instant};
 
 /// What a stolen task has to be worth, in time that it keeps the thief busy.
 const WORTH_STEALING: Duration = Duration::from_nanos(600);
+
+/// The same, if it was taken together with others.
+const WORTH_IN_BATCH: Duration = Duration::from_nanos(400);
+
+/// A task that keeps a thief busy for so long, with all that it spawns, is taken by itself.
+const LARGE: Duration = Duration::from_micros(4);
+
+/// How many tasks a victim has to have for a thief to take more than one of the small ones.
+const BATCH_FROM: usize = 8;
 
 /// How long a victim has to be watched to tell how fast it works.
 const WINDOW: Duration = Duration::from_nanos(1_500);
@@ -74,7 +87,7 @@ pub(crate) enum Look {
     Empty,
     /// Take some of it.
     Steal,
-    /// Take much of it: its owner is inside a long poll.
+    /// Take much of it: its owner is inside a long poll, or the tasks are small.
     StealMany,
     /// There is work, and its owner is better off with it.
     LeaveBe,
@@ -100,6 +113,8 @@ pub(crate) struct Share {
     /// The loot being worked off: since when, and how many tasks.
     loot: Option<(Instant, u32)>,
     pays: bool,
+    /// The tasks are small.
+    in_batches: bool,
     back_off: Duration,
     next_try: Option<Instant>,
     /// Until when a slow victim alone is no reason to steal.
@@ -117,6 +132,7 @@ impl Share {
             seen: vec![Seen::default(); workers].into(),
             loot: None,
             pays: true,
+            in_batches: false,
             back_off: NAP,
             next_try: None,
             calm_until: None,
@@ -143,7 +159,12 @@ impl Share {
     /// The thief has run dry: what was the last loot worth?
     pub(crate) fn ran_dry(&mut self, now: Instant) {
         let Some((since, tasks)) = self.loot.take() else { return };
-        self.pays = now.duration_since(since) >= WORTH_STEALING * tasks;
+        let busy = now.duration_since(since);
+        let worth = if tasks == 1 { WORTH_STEALING } else { WORTH_IN_BATCH };
+        // What was not worth a theft by itself may be worth one together with others.
+        let tries_batches = tasks == 1 && busy < LARGE && !self.in_batches;
+        self.in_batches = (self.in_batches || tries_batches) && busy < LARGE * tasks;
+        self.pays = tries_batches || busy >= worth * tasks;
         if self.pays {
             self.back_off = NAP;
             self.next_try = None;
@@ -204,7 +225,9 @@ impl Share {
         };
         match (stuck, steals && (in_long_poll || !retired || waits_long())) {
             (true, _) => Look::StealMany,
-            (false, true) if in_long_poll => Look::StealMany,
+            (false, true) if in_long_poll || self.in_batches && queued >= BATCH_FROM => {
+                Look::StealMany
+            }
             (false, true) => Look::Steal,
             (false, false) => Look::LeaveBe,
         }

@@ -1,8 +1,8 @@
 //! The policy, with a clock that is turned by hand.
 
 use super::{
-    IDLE_NAPS, LONG_GAP, LONG_SPIN, LONGEST_BACK_OFF, Look, NAP, RETIRED_WAIT, SHORT_SPIN, STUCK,
-    Share, WINDOW, WORTH_STEALING,
+    BATCH_FROM, IDLE_NAPS, LARGE, LONG_GAP, LONG_SPIN, LONGEST_BACK_OFF, Look, NAP, RETIRED_WAIT,
+    SHORT_SPIN, STUCK, Share, WINDOW, WORTH_IN_BATCH, WORTH_STEALING,
 };
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,9 @@ impl Thief {
     }
 
     fn takes_what_is_not_worth_it(&mut self) {
+        if !self.share.in_batches {
+            self.takes(1, TICK);
+        }
         self.takes(1, TICK);
     }
 
@@ -74,10 +77,52 @@ fn a_thief_takes_at_once_until_that_does_not_pay() {
     let mut thief = Thief::new();
     assert_eq!(thief.look(2, 0), Look::Steal);
     assert_eq!(thief.look(2, 1_000_000), Look::Steal, "however fast the victim is");
-    thief.takes(4, WORTH_STEALING * 4);
+    thief.takes(4, WORTH_IN_BATCH * 4);
     assert_eq!(thief.look(2, 2_000_000), Look::Steal, "it just paid");
-    thief.takes(4, WORTH_STEALING * 4 - TICK);
+    thief.takes(4, WORTH_IN_BATCH * 4 - TICK);
     assert_eq!(thief.look(2, 3_000_000), Look::LeaveBe, "it just did not pay");
+    thief.wait(NAP);
+    thief.takes_what_is_not_worth_it();
+    thief.takes(1, WORTH_STEALING - TICK);
+    assert_eq!(thief.look(2, 4_000_000), Look::LeaveBe, "nor did that");
+    thief.takes(1, WORTH_STEALING);
+    assert_eq!(thief.look(2, 5_000_000), Look::Steal, "one is more work than one of many");
+}
+
+#[test]
+fn tasks_that_turn_out_small_are_taken_many_at_a_time_until_they_turn_out_large() {
+    let mut thief = Thief::new();
+    let look = |thief: &mut Thief, queued| {
+        let polls = thief.polls_of_a_fast_victim();
+        thief.look(queued, polls)
+    };
+    assert_eq!(look(&mut thief, 1_000), Look::Steal, "it may be the root of a tree");
+    thief.takes(1, LARGE);
+    assert_eq!(look(&mut thief, 1_000), Look::Steal, "it was");
+    thief.takes(1, LARGE - TICK);
+    assert_eq!(look(&mut thief, BATCH_FROM), Look::StealMany, "it was not");
+    assert_eq!(look(&mut thief, BATCH_FROM - 1), Look::Steal, "they are few");
+    thief.takes(30, WORTH_IN_BATCH * 30);
+    assert_eq!(look(&mut thief, BATCH_FROM), Look::StealMany);
+    thief.takes(30, LARGE * 30);
+    assert_eq!(look(&mut thief, 1_000), Look::Steal, "they are large");
+}
+
+#[test]
+fn small_tasks_are_tried_in_batches_before_the_thief_backs_off() {
+    let mut thief = Thief::new();
+    let look = |thief: &mut Thief| {
+        let polls = thief.polls_of_a_fast_victim();
+        thief.look(1_000, polls)
+    };
+    thief.takes(1, TICK);
+    assert_eq!(look(&mut thief), Look::StealMany);
+    thief.takes(30, WORTH_IN_BATCH * 30 - TICK);
+    assert_eq!(look(&mut thief), Look::LeaveBe);
+    thief.wait(NAP);
+    assert_eq!(look(&mut thief), Look::StealMany, "it is time to try again");
+    thief.takes(1, TICK);
+    assert_eq!(look(&mut thief), Look::LeaveBe, "no second trial");
 }
 
 #[test]
@@ -269,19 +314,17 @@ fn a_retired_worker_takes_only_what_would_wait_long() {
 #[test]
 fn a_victim_that_spawns_in_a_long_poll_is_not_stuck_but_much_is_taken_each_nap() {
     let mut thief = Thief::backed_off();
-    let (mut one, mut many) = (0, 0);
-    for queued in 2..2_000 {
+    let mut thefts = 0;
+    for queued in BATCH_FROM..2_000 {
         match thief.wait(MICROSECOND).look(queued, 7) {
-            Look::Steal => one += 1,
-            Look::StealMany => many += 1,
-            Look::LeaveBe | Look::Empty => continue,
+            Look::StealMany => thefts += 1,
+            Look::LeaveBe => continue,
+            look => panic!("{look:?}"),
         }
         thief.takes_what_is_not_worth_it();
     }
-    let naps = |time: Duration| (time.as_nanos() / NAP.as_nanos()) as u32;
-    assert!((naps(STUCK) / 2..=naps(STUCK) + 1).contains(&one), "{one}");
-    let rest = MICROSECOND * 2_000 - STUCK;
-    assert!((naps(rest) / 2..=naps(rest) + 1).contains(&many), "{many}");
+    let naps = (MICROSECOND.as_nanos() * 2_000 / NAP.as_nanos()) as u32;
+    assert!((naps / 2..=naps + 1).contains(&thefts), "{thefts}");
     // It goes on without spawning.
     thief.wait(STUCK);
     assert_eq!(thief.look(1_999, 7), Look::StealMany);
