@@ -9,7 +9,7 @@ mod tests;
 
 use crate::runtime::{Handle, NoRuntime, Shared};
 use crate::sync::{Arc, local};
-use crate::task::{Drawn, RESERVE, Runnable};
+use crate::task::{Blocks, Drawn, RESERVE, Runnable};
 use crate::timers::WorkerTimers;
 use crate::unwind;
 use crate::worker::{self, Core};
@@ -28,8 +28,8 @@ struct Run {
     drawn: Cell<Drawn>,
     /// How many handles were entered by users since the poll (or the work of this thread) began.
     overrides: Cell<usize>,
-    /// Whether a completed task's joiner is being woken.
-    joining: Cell<bool>,
+    /// Where tasks go that are woken just now.
+    woken: Cell<Place>,
     /// How many tasks are being run inside each other's polls.
     depth: Cell<usize>,
     /// The address of the runtime whose hook is being called; 0: none.
@@ -38,6 +38,17 @@ struct Run {
     /// see [`cancel_in_turn`].
     refusals: Cell<usize>,
     refused: ManuallyDrop<RefCell<Vec<(Handle, Runnable)>>>,
+}
+
+/// Where a woken task goes.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Behind the others.
+    Behind,
+    /// On top of the queue.
+    OnTop,
+    /// To the caller of [`catch_woken`].
+    Caught,
 }
 
 struct Context {
@@ -58,7 +69,7 @@ local! {
         woke_itself: Cell::new(false),
         drawn: Cell::new(0),
         overrides: Cell::new(0),
-        joining: Cell::new(false),
+        woken: Cell::new(Place::Behind),
         depth: Cell::new(0),
         hook: Cell::new(0),
         refusals: Cell::new(0),
@@ -160,12 +171,22 @@ pub(crate) fn returns_reference(address: NonZeroUsize) -> bool {
     returned.unwrap_or(false)
 }
 
-/// Runs `wake`, which wakes the joiner of a task that just completed.
+/// Runs `wake`, and puts the task of this thread's runtime that it wakes on top of the queue.
 #[inline]
-pub(crate) fn while_joining(wake: impl FnOnce()) {
-    let outer = RUN.with(|run| run.joining.replace(true));
+pub(crate) fn wake_on_top(wake: impl FnOnce()) {
+    let outer = RUN.with(|run| run.woken.replace(Place::OnTop));
     wake();
-    RUN.with(|run| run.joining.set(outer));
+    RUN.with(|run| run.woken.set(outer));
+}
+
+/// Runs `wake`, which runs no code of others and wakes at most one task, and gives that to the
+/// caller if it is of this thread's runtime.
+#[inline]
+pub(crate) fn catch_woken(wake: impl FnOnce()) -> Option<Runnable> {
+    let outer = RUN.with(|run| run.woken.replace(Place::Caught));
+    wake();
+    RUN.with(|run| run.woken.set(outer));
+    with_core(Core::take_caught).flatten()
 }
 
 /// Runs the task on top of this worker's queue as a part of the current poll, if it is the one that
@@ -225,10 +246,10 @@ pub(crate) fn push_woken(shared: usize, task: Runnable) -> Option<Runnable> {
         if let Some(core) = core.as_mut().filter(|core| core.works_for(shared))
             && let Some(task) = task.take()
         {
-            if RUN.with(|run| run.joining.get()) {
-                core.push_spawned(task);
-            } else {
-                core.push_woken(task);
+            match RUN.with(|run| run.woken.get()) {
+                Place::Behind => core.push_woken(task),
+                Place::OnTop => core.push_spawned(task),
+                Place::Caught => core.catch(task),
             }
         }
     });
@@ -292,6 +313,16 @@ pub(crate) fn spawn_local<F, R>(future: F, spawn: impl FnOnce(&mut Core, F) -> R
 pub(crate) fn with_core<R>(f: impl FnOnce(&mut Core) -> R) -> Option<R> {
     // A thread whose thread-locals are gone has none.
     CONTEXT.try_with(|context| context.core.borrow_mut().as_deref_mut().map(f)).ok().flatten()
+}
+
+/// Runs `f` on the blocks of this thread's core, if it has one that is not being used just now.
+#[inline]
+pub(crate) fn with_blocks<R>(f: impl FnOnce(&mut Blocks) -> R) -> Option<R> {
+    let with = |context: &Context| {
+        let mut core = context.core.try_borrow_mut().ok()?;
+        core.as_deref_mut().map(|core| f(&mut core.blocks))
+    };
+    CONTEXT.try_with(with).ok().flatten()
 }
 
 /// Gives this thread a core; it must have none.

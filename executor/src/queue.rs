@@ -85,6 +85,12 @@ impl LocalQueue {
         self.spawned.pop().or_else(|| self.woken.pop())
     }
 
+    /// Counts a task as picked that was in no queue.
+    #[inline]
+    pub(crate) fn count_pick(&mut self) {
+        self.picks = self.picks.wrapping_add(1);
+    }
+
     /// How many picks were made: a clock that costs nothing.
     #[inline]
     pub(crate) fn picks(&self) -> u32 {

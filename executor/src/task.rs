@@ -12,6 +12,7 @@
 //! first the future and then the output. [`state`] documents the word that says who may touch
 //! what; [`cell`] is the only place that does.
 
+mod blocks;
 mod cell;
 mod error;
 mod id;
@@ -24,7 +25,8 @@ mod models;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
-pub(crate) use cell::{Kept, Ran, Runnable, Slot, TaskRef};
+pub(crate) use blocks::Blocks;
+pub(crate) use cell::{Kept, Ran, Runnable, Slot, TaskRef, is_of_a_task};
 pub use error::JoinError;
 pub use id::TaskId;
 pub use join::{AbortHandle, JoinHandle};
@@ -36,6 +38,7 @@ pub(crate) use state::{Drawn, RESERVE};
 
 use std::future::Future;
 use std::sync::Arc;
+use std::task::Waker;
 
 /// What a task asks of its scheduler, from whichever thread wakes it.
 ///
@@ -54,6 +57,10 @@ pub(crate) trait Keeper {
     fn forget(&self, slot: Slot);
     /// Who hears of panics that nobody collects.
     fn panic_reporter(&self) -> Option<Arc<PanicReporter>>;
+    /// Wakes who waits for a task that has just completed, when all else is done.
+    fn wake_joiner(&self, waker: Waker) {
+        wake(waker);
+    }
 }
 
 /// Makes a task, scheduled for the first time, and its handle.
@@ -63,6 +70,35 @@ where
     F::Output: Send + 'static,
     S: Schedule,
 {
-    let (runnable, owner) = cell::allocate(future, scheduler);
+    make(future, scheduler, None)
+}
+
+/// The same in one of the blocks, if one fits.
+#[inline]
+pub(crate) fn new_in<F, S>(
+    blocks: &mut Blocks,
+    future: F,
+    scheduler: S,
+) -> (Runnable, JoinHandle<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    S: Schedule,
+{
+    make(future, scheduler, Some(blocks))
+}
+
+#[inline]
+fn make<F, S>(
+    future: F,
+    scheduler: S,
+    kept: Option<&mut Blocks>,
+) -> (Runnable, JoinHandle<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    S: Schedule,
+{
+    let (runnable, owner) = cell::allocate(future, scheduler, kept);
     (runnable, JoinHandle::new(owner, TaskId::next()))
 }

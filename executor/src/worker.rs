@@ -12,11 +12,13 @@ use crate::runtime::{Backref, Handle, Shared};
 use crate::share::{Look, NAP, Share};
 use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
-use crate::task::{self, JoinHandle, Keeper, Kept, PanicReporter, Ran, Runnable, Slot};
+use crate::task::{self, Blocks, JoinHandle, Keeper, Kept, PanicReporter, Ran, Runnable, Slot};
 use crate::tempo::{Crew, Tempo};
 use crate::timers::{Ticker, WorkerTimers};
 use crossbeam_utils::CachePadded;
+use std::cell::Cell;
 use std::future::Future;
+use std::task::Waker;
 use std::time::Instant;
 
 /// Every how many picks a worker looks whether it is of use.
@@ -42,6 +44,9 @@ pub(crate) struct Core {
     share: Share,
     tempo: Tempo,
     rng: Rng,
+    pub(crate) blocks: Blocks,
+    /// A woken task on its way to [`context::catch_woken`].
+    caught: Option<Runnable>,
 }
 
 impl Core {
@@ -56,6 +61,8 @@ impl Core {
             share,
             tempo: Tempo::new(),
             rng: Rng::new(index),
+            blocks: Blocks::new(),
+            caught: None,
         })
     }
 
@@ -72,7 +79,8 @@ impl Core {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (task, handle) = task::new(future, Backref::new(self.handle.shared()));
+        let backref = Backref::new(self.handle.shared());
+        let (task, handle) = task::new_in(&mut self.blocks, future, backref);
         self.push_spawned(task);
         handle
     }
@@ -104,6 +112,34 @@ impl Core {
     pub(crate) fn push_woken(&mut self, task: Runnable) {
         self.queue.push_woken(task);
         self.notify();
+    }
+
+    #[inline]
+    pub(crate) fn catch(&mut self, task: Runnable) {
+        debug_assert!(self.caught.is_none(), "two tasks were woken at once");
+        if let Some(other) = self.caught.replace(task) {
+            self.push_spawned(other);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn take_caught(&mut self) -> Option<Runnable> {
+        self.caught.take()
+    }
+
+    /// The task, if it may run now, ahead of all others. Otherwise it goes on top of the queue: the
+    /// worker has other duties first.
+    #[inline]
+    fn prefer(&mut self, task: Runnable, may_go_on: bool) -> Option<Runnable> {
+        let picks = self.queue.picks().wrapping_add(1);
+        let has_duties =
+            picks.is_multiple_of(FAIRNESS_INTERVAL) || picks.is_multiple_of(TEMPO_INTERVAL);
+        if has_duties || !may_go_on {
+            self.push_spawned(task);
+            return None;
+        }
+        self.queue.count_pick();
+        Some(task)
     }
 
     #[inline]
@@ -296,6 +332,39 @@ impl Keeper for WorkerKeeper<'_> {
     fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
         Some(self.handle.panics().clone())
     }
+
+    fn wake_joiner(&self, waker: Waker) {
+        context::wake_on_top(|| task::wake(waker));
+    }
+}
+
+/// The same for a worker's loop, which runs joiners itself.
+struct LoopKeeper<'a> {
+    worker: WorkerKeeper<'a>,
+    /// The joiner of the task that has just completed.
+    joiner: Cell<Option<Runnable>>,
+}
+
+impl Keeper for LoopKeeper<'_> {
+    fn keep(&self, task: Kept) -> Slot {
+        self.worker.keep(task)
+    }
+
+    fn forget(&self, slot: Slot) {
+        self.worker.forget(slot);
+    }
+
+    fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
+        self.worker.panic_reporter()
+    }
+
+    fn wake_joiner(&self, waker: Waker) {
+        if task::is_of_a_task(&waker) {
+            self.joiner.set(context::catch_woken(|| task::wake(waker)));
+        } else {
+            self.worker.wake_joiner(waker);
+        }
+    }
 }
 
 /// The future that a `block_on` drives beside the tasks.
@@ -334,14 +403,15 @@ pub(crate) enum Stop {
 /// Afterwards the thread still has the core, except after [`Stop::Lent`].
 pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut impl Root) -> Stop {
     let shared = handle.shared();
-    let keeper = WorkerKeeper { handle, index: seat.index };
-    let Worker { stats, timers, .. } = &*shared.workers[seat.index];
+    let worker = WorkerKeeper { handle, index: seat.index };
+    let keeper = LoopKeeper { worker, joiner: Cell::new(None) };
+    let own = &*shared.workers[seat.index];
     let mut ticker = Ticker::new();
     loop {
         if shared.is_closed() {
             return Stop::Closed;
         }
-        ticker.tick(timers);
+        ticker.tick(&own.timers);
         if root.is_woken() {
             context::with_core(Core::stop_searching);
             if root.poll_if_woken() {
@@ -354,24 +424,40 @@ pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut imp
             Some(task)
         });
         if let Some(Some(task)) = task {
-            run(task, &keeper, stats);
+            run_with_joiners(task, &keeper, own, &mut ticker);
             continue;
         }
         match find_or_sleep(shared, seat, root, &mut ticker) {
-            Found::Task(task) => run(task, &keeper, stats),
+            Found::Task(task) => run_with_joiners(task, &keeper, own, &mut ticker),
             Found::LookAgain => {}
             Found::Lent => return Stop::Lent,
         }
     }
 }
 
+/// Polls a task once, and if it completes, who waited for it, and so on.
+///
+/// A joiner needs no queue: no code of others runs between its wake and its poll, so it is never
+/// there to be stolen.
+#[inline]
+fn run_with_joiners(task: Runnable, keeper: &LoopKeeper<'_>, worker: &Worker, ticker: &mut Ticker) {
+    let mut next = Some(task);
+    while let Some(task) = next {
+        run(task, keeper, &worker.stats);
+        let Some(joiner) = keeper.joiner.take() else { return };
+        let may_go_on = ticker.passes(&worker.timers);
+        next = context::with_core(|core| core.prefer(joiner, may_go_on)).flatten();
+    }
+}
+
 /// Polls a task once.
 #[inline]
-fn run(task: Runnable, keeper: &WorkerKeeper<'_>, stats: &Stats) {
-    let shared = keeper.handle.shared();
+fn run(task: Runnable, keeper: &LoopKeeper<'_>, stats: &Stats) {
+    let handle = keeper.worker.handle;
+    let shared = handle.shared();
     if shared.is_closed() {
         // Seen only now: nothing is polled any more, and this task is in no queue.
-        return keeper.handle.cancel(task);
+        return handle.cancel(task);
     }
     bump(&stats.polls, 1);
     match task.run(keeper) {
@@ -418,6 +504,10 @@ impl Keeper for ThisWorker {
 
     fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
         Self::with(|keeper| keeper.panic_reporter())
+    }
+
+    fn wake_joiner(&self, waker: Waker) {
+        context::wake_on_top(|| task::wake(waker));
     }
 }
 

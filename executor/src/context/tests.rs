@@ -237,7 +237,7 @@ fn who_is_woken_by_a_completion_runs_next() {
     on_a_worker(|_| {
         let address = Arc::as_ptr(&shared()).addr();
         assert!(push_woken(address, numbered(1)).is_none());
-        while_joining(|| assert!(push_woken(address, numbered(2)).is_none()));
+        wake_on_top(|| assert!(push_woken(address, numbered(2)).is_none()));
         assert!(push_woken(address, numbered(3)).is_none());
         assert_eq!(queued(), [2, 1, 3]);
     });

@@ -21,11 +21,13 @@
 
 #![allow(unsafe_code, reason = "the one place where tasks are touched; the rules stand above")]
 
-use super::panic::{Caught, Payload, discard, discard_payload, drop_waker, wake};
+use super::blocks::{self, Blocks};
+use super::panic::{Caught, Payload, discard, discard_payload, drop_waker};
 use super::state::{Complete, Detach, Drawn, JoinSlot, Pend, Snapshot, State, Wake};
 use super::{Keeper, Schedule};
 use crate::context::{self, Polled};
 use crate::sync::cell::UnsafeCell;
+use std::alloc::Layout;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -100,14 +102,21 @@ struct Vtable {
     free: unsafe fn(NonNull<Header>),
 }
 
-/// Makes a task with the right to run it and the right to its outcome.
-pub(super) fn allocate<F, S>(future: F, scheduler: S) -> (Runnable, JoinOwner<F::Output>)
+/// Makes a task with the right to run it and the right to its outcome, if possible in one of the
+/// blocks.
+#[inline]
+pub(super) fn allocate<F, S>(
+    future: F,
+    scheduler: S,
+    kept: Option<&mut Blocks>,
+) -> (Runnable, JoinOwner<F::Output>)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
     S: Schedule,
 {
-    let task = Box::new(Task {
+    let task = blocks::allocate(Layout::new::<Task<F, S>>(), kept).cast::<Task<F, S>>();
+    let made = Task {
         header: Header {
             state: State::new(),
             vtable: Task::<F, S>::VTABLE,
@@ -116,8 +125,10 @@ where
         },
         scheduler,
         stage: UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }),
-    });
-    let task = NonNull::from(Box::leak(task)).cast::<Header>();
+    };
+    // SAFETY: the memory was asked for with the layout of just this type, and is nobody's yet.
+    unsafe { task.write(made) };
+    let task = task.cast::<Header>();
     (Runnable(task), JoinOwner { task, output: PhantomData })
 }
 
@@ -278,9 +289,12 @@ where
         let header = unsafe { header(task) };
         header.slot.with_mut(|_| ());
         header.join_waker.with_mut(|_| ());
-        // SAFETY: the caller has given up the last right; the memory came from a `Box` in
-        // `allocate`. The stage and the join slot have no destructor of their own.
-        drop(unsafe { Box::from_raw(task.cast::<Self>().as_ptr()) });
+        let task = task.cast::<Self>();
+        // SAFETY: the caller has given up the last right, so the task is its own. The stage and the
+        // join slot have no destructor of their own.
+        unsafe { task.drop_in_place() };
+        // SAFETY: `allocate` got it for this layout.
+        unsafe { blocks::free(task.cast(), Layout::new::<Self>()) };
     }
 }
 
@@ -440,7 +454,7 @@ fn complete(task: NonNull<Header>, outcome: bool, drawn: Drawn, keeper: &dyn Kee
                 // SAFETY: `State` says that nobody else is left. The handle has emptied the stage.
                 unsafe { free(task) };
             }
-            context::while_joining(|| wake(waker));
+            keeper.wake_joiner(waker);
         }
         Complete::NobodyJoins => {
             if outcome {
@@ -709,6 +723,12 @@ static WAKER: RawWakerVTable = RawWakerVTable::new(clone_waker, wake_by_val, wak
 
 fn raw_waker(task: NonNull<Header>) -> RawWaker {
     RawWaker::new(task.as_ptr().cast_const().cast(), &WAKER)
+}
+
+/// Whether this is the waker of a task of ours, so that it runs no code of others.
+#[inline]
+pub(crate) fn is_of_a_task(waker: &Waker) -> bool {
+    std::ptr::eq(waker.vtable(), &WAKER)
 }
 
 /// The task that a waker's data pointer stands for.

@@ -44,6 +44,20 @@ impl Ticker {
         }
     }
 
+    /// Counts a poll that follows without [`tick`](Self::tick); false: it is time for a look first.
+    #[inline]
+    pub(crate) fn passes(&mut self, timers: &WorkerTimers) -> bool {
+        if timers.next() == NEVER {
+            self.countdown = 1;
+            return true;
+        }
+        let passes = self.countdown > 1;
+        if passes {
+            self.countdown -= 1;
+        }
+        passes
+    }
+
     #[cold]
     fn look(&mut self, timers: &WorkerTimers) {
         if timers.source().is_virtual() {

@@ -1,0 +1,166 @@
+//! The memory of tasks, kept by the worker that freed it for the next tasks that it spawns.
+//!
+//! A short task costs as much for `malloc` and `free` as for everything else, and ten thousand
+//! tasks that are alive at a time cost several times that. So a worker keeps the blocks of tasks
+//! that came to their end on its thread, sorted by size, and takes the one that was freed last,
+//! which is in its cache. Blocks go from worker to worker with the tasks in them; a thread that
+//! works for no runtime asks the allocator.
+//!
+//! A worker keeps [`LIMIT`] bytes at most. When that is full, a block of another size makes room:
+//! so the sizes that were in use earlier give way to those that are in use now.
+
+#![allow(unsafe_code, reason = "asks the allocator; each block comes with its layout")]
+
+#[cfg(all(test, not(any(filch_asan, filch_loom))))]
+mod tests;
+
+use crate::context;
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+
+/// How many bytes a worker keeps at most. None where a tool looks for uses of freed memory, which
+/// it would not find in a block that serves another task.
+const LIMIT: usize = if cfg!(any(filch_asan, filch_loom)) { 0 } else { 1 << 20 };
+
+/// Blocks are of `GRAIN * class + GRAIN / 2` bytes: with the word that glibc's `malloc` adds to each,
+/// that is what it gives for a size between two of these anyway.
+const GRAIN: usize = 16;
+
+/// How many sizes are kept, the last one of about a kilobyte. One bit each in `Blocks::present`.
+const CLASSES: usize = 64;
+
+/// Blocks that serve no task.
+pub(crate) struct Blocks {
+    classes: [Vec<NonNull<u8>>; CLASSES],
+    /// Which classes have blocks, a bit each.
+    present: u64,
+    bytes: usize,
+}
+
+// SAFETY: a block that serves no task belongs to whoever has its address, on any thread.
+unsafe impl Send for Blocks {}
+
+/// A size of block that is kept.
+#[derive(Clone, Copy)]
+struct Class(usize);
+
+impl Class {
+    /// That of a task with this layout; `None`: such a task's memory is not kept.
+    #[inline(always)]
+    const fn of(layout: Layout) -> Option<Self> {
+        let class = (layout.size() + GRAIN / 2 - 1) / GRAIN;
+        if class < CLASSES && layout.align() <= align_of::<usize>() {
+            Some(Self(class))
+        } else {
+            None
+        }
+    }
+
+    #[inline(always)]
+    const fn size(self) -> usize {
+        GRAIN * self.0 + GRAIN / 2
+    }
+}
+
+/// The layout in which memory for `layout` is asked for, so that it can serve its whole class.
+#[inline(always)]
+const fn rounded(layout: Layout) -> Layout {
+    let Some(class) = Class::of(layout) else { return layout };
+    match Layout::from_size_align(class.size(), align_of::<usize>()) {
+        Ok(layout) => layout,
+        Err(_) => unreachable!(),
+    }
+}
+
+/// Memory for a task, which [`free`] takes back. Ends the process if there is none.
+#[inline]
+pub(super) fn allocate(layout: Layout, kept: Option<&mut Blocks>) -> NonNull<u8> {
+    if let Some(class) = Class::of(layout)
+        && let Some(block) = kept.and_then(|kept| kept.take(class))
+    {
+        return block;
+    }
+    obtain(rounded(layout))
+}
+
+/// Takes back the memory of a task.
+///
+/// # Safety
+///
+/// It came from [`allocate`] for the same layout, and nobody uses it any more.
+#[inline]
+pub(super) unsafe fn free(block: NonNull<u8>, layout: Layout) {
+    let kept = Class::of(layout)
+        .and_then(|class| context::with_blocks(|blocks| blocks.keep(block, class)));
+    if kept != Some(true) {
+        // SAFETY: by contract it was obtained with the rounded layout, and it was not kept.
+        unsafe { dealloc(block.as_ptr(), rounded(layout)) }
+    }
+}
+
+fn obtain(layout: Layout) -> NonNull<u8> {
+    debug_assert!(layout.size() > 0);
+    // SAFETY: a task is at least its header large, and rounding does not make it smaller.
+    let block = unsafe { alloc(layout) };
+    NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+impl Blocks {
+    pub(crate) fn new() -> Self {
+        Self { classes: [const { Vec::new() }; CLASSES], present: 0, bytes: 0 }
+    }
+
+    #[inline]
+    fn take(&mut self, class: Class) -> Option<NonNull<u8>> {
+        let list = &mut self.classes[class.0];
+        let block = list.pop()?;
+        if list.is_empty() {
+            self.present &= !(1 << class.0);
+        }
+        self.bytes -= class.size();
+        Some(block)
+    }
+
+    /// Keeps a block of this class, which is the caller's; false: there is no room.
+    #[inline]
+    fn keep(&mut self, block: NonNull<u8>, class: Class) -> bool {
+        if self.bytes + class.size() > LIMIT && !self.make_room(class) {
+            return false;
+        }
+        self.classes[class.0].push(block);
+        self.present |= 1 << class.0;
+        self.bytes += class.size();
+        true
+    }
+
+    /// Gives blocks of other classes back, until one of this class has room.
+    #[cold]
+    fn make_room(&mut self, class: Class) -> bool {
+        while self.bytes + class.size() > LIMIT {
+            let others = self.present & !(1 << class.0);
+            if others == 0 {
+                return false;
+            }
+            self.give_back(Class(others.trailing_zeros() as usize));
+        }
+        true
+    }
+
+    /// Gives one block of this class to the allocator, if there is one.
+    fn give_back(&mut self, class: Class) {
+        let Some(block) = self.take(class) else { return };
+        let layout = Layout::from_size_align(class.size(), align_of::<usize>());
+        let layout = layout.expect("a class has a layout");
+        // SAFETY: `keep` got it as a block of this class, so it was obtained with this layout;
+        // it is in no list any more.
+        unsafe { dealloc(block.as_ptr(), layout) }
+    }
+}
+
+impl Drop for Blocks {
+    fn drop(&mut self) {
+        while self.present != 0 {
+            self.give_back(Class(self.present.trailing_zeros() as usize));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Which blocks are kept, for what, and how many.
+
+use super::{Blocks, CLASSES, Class, GRAIN, LIMIT, allocate, free, rounded};
+use std::alloc::{Layout, dealloc};
+use std::ptr::NonNull;
+
+fn layout(size: usize, align: usize) -> Layout {
+    Layout::from_size_align(size, align).expect("a layout")
+}
+
+/// Gets a block for a task of this size.
+fn obtain(blocks: &mut Blocks, size: usize) -> NonNull<u8> {
+    allocate(layout(size, 8), Some(blocks))
+}
+
+/// What a task of this size leaves on a worker with these blocks.
+fn give(blocks: &mut Blocks, block: NonNull<u8>, size: usize) -> bool {
+    let kept = blocks.keep(block, Class::of(layout(size, 8)).expect("a size that is kept"));
+    if !kept {
+        // SAFETY: it was obtained for this size, and was not kept.
+        unsafe { dealloc(block.as_ptr(), rounded(layout(size, 8))) }
+    }
+    kept
+}
+
+#[test]
+fn a_block_has_room_for_its_whole_class_and_is_not_much_larger() {
+    for size in 1..2 * GRAIN * CLASSES {
+        let wanted = layout(size, 8);
+        let got = rounded(wanted);
+        match Class::of(wanted) {
+            Some(class) => {
+                assert!(got.size() >= size && got.size() < size + GRAIN, "{size}: {got:?}");
+                assert_eq!((got.size(), got.align()), (class.size(), 8));
+                assert_eq!(rounded(got), got, "its own size is of the same class");
+            }
+            None => {
+                assert!(size > GRAIN * CLASSES - GRAIN / 2, "{size} is not kept");
+                assert_eq!(got, wanted);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_task_that_needs_more_than_a_words_alignment_gets_what_it_asks_for() {
+    for align in [16, 64, 4096] {
+        let wanted = layout(256, align);
+        assert!(Class::of(wanted).is_none());
+        let mut blocks = Blocks::new();
+        let block = allocate(wanted, Some(&mut blocks));
+        assert_eq!(block.addr().get() % align, 0);
+        // SAFETY: it was just allocated for this layout.
+        unsafe { free(block, wanted) };
+    }
+}
+
+#[test]
+fn the_block_that_was_freed_last_serves_the_next_task_of_its_class() {
+    let mut blocks = Blocks::new();
+    let [first, second] = [56, 50].map(|size| obtain(&mut blocks, size));
+    assert!(give(&mut blocks, first, 56) && give(&mut blocks, second, 50));
+    let other = obtain(&mut blocks, 80);
+    assert!(other != first && other != second, "another class");
+    assert_eq!([41, 56].map(|size| obtain(&mut blocks, size)), [second, first]);
+    assert_eq!((blocks.bytes, blocks.present), (0, 0));
+    for (block, size) in [(first, 56), (second, 56), (other, 80)] {
+        give(&mut blocks, block, size);
+    }
+}
+
+#[test]
+fn no_more_than_the_limit_is_kept_and_older_sizes_give_way() {
+    let mut blocks = Blocks::new();
+    let fill = |blocks: &mut Blocks, size: usize| {
+        let mut taken: Vec<_> = (0..LIMIT / 40).map(|_| obtain(blocks, size)).collect();
+        let kept = taken.iter().take_while(|&&block| give(blocks, block, size)).count();
+        // The one that was refused is gone; the others are still ours.
+        for block in taken.drain(kept + 1..) {
+            assert!(!give(blocks, block, size), "there is no room");
+        }
+        kept
+    };
+    let small = fill(&mut blocks, 56);
+    assert_eq!(small, LIMIT / 56);
+    let large = fill(&mut blocks, 200);
+    assert_eq!(large, LIMIT / 200, "the small ones have made room");
+    assert!(blocks.classes[Class::of(layout(56, 8)).expect("kept").0].len() <= 200 / 56);
+    assert!(blocks.bytes <= LIMIT);
+}
+
+#[test]
+fn a_worker_keeps_the_memory_of_the_tasks_that_end_on_it() {
+    let runtime = crate::Builder::new().worker_threads(1).build().expect("threads start");
+    let kept = || crate::context::with_blocks(|blocks| blocks.bytes);
+    let (before, after, again) = runtime
+        .block_on(runtime.spawn(async move {
+            let before = kept();
+            crate::spawn(async { [0_u8; 300] }).await.expect("it ends");
+            let after = kept();
+            crate::spawn(async { [1_u8; 300] }).await.expect("it ends");
+            (before, after, kept())
+        }))
+        .expect("no panic");
+    assert!(before.is_some() && after > before, "{before:?}, {after:?}");
+    assert_eq!(again, after, "the second task had the block of the first");
+    assert_eq!(kept(), None, "this thread works for nobody");
+}
