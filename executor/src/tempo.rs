@@ -11,6 +11,8 @@
 //!   together poll fewer tasks than one did, it *retires*: it gives its tasks to the injector and
 //!   naps, for longer each time the comparison turns out the same. One always stays, and so does
 //!   who has more than [`LUGGAGE`] tasks to give away.
+//! * More workers than the machine has processors cannot work at a time, only disturb each other: of
+//!   those beyond, each retires as if it had been found to be in the way.
 //! * If nobody has worked alone lately, a worker retires for [`EXPERIMENT`] to find out. That costs
 //!   a few hundred microseconds now and then, less often each time the answer is that two are
 //!   better.
@@ -49,8 +51,9 @@ const PENALTY: (Duration, Duration) = (Duration::from_millis(8), Duration::from_
 const TRUST: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(800));
 
 /// What the workers of a runtime tell each other.
-#[derive(Default)]
 pub(crate) struct Tempos {
+    /// How many threads the machine runs at a time.
+    pub(crate) processors: usize,
     /// What a poll costs a worker that is the only one at work, in nanoseconds; 0: not known.
     solo_cost: AtomicU64,
     /// How many workers are retired.
@@ -58,6 +61,10 @@ pub(crate) struct Tempos {
 }
 
 impl Tempos {
+    pub(crate) fn new(processors: usize) -> Self {
+        Self { processors, solo_cost: AtomicU64::new(0), retired: AtomicU64::new(0) }
+    }
+
     /// One more retires, unless it would be the last of `workers`.
     fn retire(&self, workers: u64) -> bool {
         let retire = |retired| (retired + 1 < workers).then_some(retired + 1);
@@ -151,7 +158,8 @@ impl Tempo {
             all.solo_cost.store(sample.cost(), Ordering::Relaxed);
             return false;
         }
-        if sample.cost() > SMALL_POLL || queued > LUGGAGE || self.is_trusted(now) {
+        let too_many = crew.at_work > all.processors;
+        if sample.cost() > SMALL_POLL || queued > LUGGAGE || self.is_trusted(now) && !too_many {
             self.others = None;
             return false;
         }
@@ -196,6 +204,7 @@ impl Tempo {
         let solo = all.solo_cost.load(Ordering::Relaxed);
         let at_work = crew.at_work as u64;
         let (retires, time) = match solo {
+            _ if crew.at_work > all.processors => (true, self.penalty),
             0 => (true, EXPERIMENT),
             solo => (cost > solo * at_work, self.penalty),
         };
@@ -209,15 +218,20 @@ impl Tempo {
         }
         self.retired_until = Some(now + time);
         match solo {
+            0 if crew.at_work > all.processors => self.penalty = self.longer_penalty(),
             0 if crew.at_work == 2 => self.trusted_until = None,
             // With more than two at work nobody may become alone: this is not repeated soon.
             0 => self.trust(now),
             _ => {
-                self.penalty = (self.penalty * 2).min(PENALTY.1);
+                self.penalty = self.longer_penalty();
                 self.trust = TRUST.0;
             }
         }
         true
+    }
+
+    fn longer_penalty(&self) -> Duration {
+        (self.penalty * 2).min(PENALTY.1)
     }
 
     fn is_trusted(&self, now: Instant) -> bool {

@@ -352,29 +352,33 @@ fn tasks_in_the_queue_of_a_root_are_taken_while_it_computes() {
 }
 
 /// A poll that goes on spawning, a little faster than a thief that naps would take one at a time:
-/// most of its tasks have run before it ends.
+/// most of its tasks have run before it ends. (Once in a few times: where other processes take the
+/// second processor, there is no thief.)
 #[test]
 fn a_long_poll_that_goes_on_spawning_keeps_its_tasks_from_nobody() {
     let _alone = alone();
     within(LONG, || {
         let runtime = runtime(2);
-        let started = Started::default();
-        let ran = started.clone();
-        let (spawned, in_time) = runtime
-            .block_on(runtime.spawn(async move {
-                let (begin, mut spawned) = (Instant::now(), 0);
-                while begin.elapsed() < LONGEST_POLL {
-                    let ran = ran.clone();
-                    drop(filch::spawn(async move { ran.add() }));
-                    spawned += 1;
-                    let next = Instant::now() + Duration::from_micros(30);
-                    while Instant::now() < next {
-                        std::hint::spin_loop();
-                    }
-                }
-                (spawned, ran.0.load(SeqCst))
-            }))
-            .unwrap();
-        assert!(in_time >= spawned / 2, "{in_time} of {spawned}");
+        let mut counts = Vec::new();
+        while !counts.iter().any(|&(spawned, in_time)| in_time >= spawned / 2) {
+            assert!(counts.len() < 5, "spawned, and run in time: {counts:?}");
+            counts.push(runtime.block_on(runtime.spawn(spawn_in_one_poll())).unwrap());
+        }
     });
+}
+
+/// How many tasks one poll has spawned, and how many of them have run before it ended.
+async fn spawn_in_one_poll() -> (u32, u32) {
+    let started = Started::default();
+    let (begin, mut spawned) = (Instant::now(), 0);
+    while begin.elapsed() < LONGEST_POLL {
+        let ran = started.clone();
+        drop(filch::spawn(async move { ran.add() }));
+        spawned += 1;
+        let next = Instant::now() + Duration::from_micros(30);
+        while Instant::now() < next {
+            std::hint::spin_loop();
+        }
+    }
+    (spawned, started.0.load(SeqCst))
 }

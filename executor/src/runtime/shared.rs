@@ -50,7 +50,7 @@ impl Shared {
             injector: CachePadded::new(Injector::new()),
             idle: Idle::new(count),
             spare: Mutex::new(None),
-            tempos: CachePadded::default(),
+            tempos: CachePadded::new(Tempos::new(num_cpus::get())),
             watch,
             source,
             closed: AtomicBool::new(false),

@@ -7,6 +7,8 @@ use super::{
 use std::time::{Duration, Instant};
 
 const MICROSECOND: Duration = Duration::from_micros(1);
+/// Enough for all workers of these tests but those that are one too many.
+const PROCESSORS: usize = 4;
 const ALONE: Crew = Crew { workers: 2, at_work: 1 };
 const BESIDE: Crew = Crew { workers: 2, at_work: 2 };
 
@@ -75,7 +77,7 @@ fn retired(all: &Tempos) -> u64 {
 
 /// Workers among whom somebody found out that a poll costs a microsecond.
 fn known() -> Tempos {
-    let all = Tempos::default();
+    let all = Tempos::new(PROCESSORS);
     assert!(!Worker::new(&all).works(MICROSECOND, ALONE));
     assert_eq!(solo_cost(&all), 1_000);
     all
@@ -115,7 +117,7 @@ fn who_is_of_use_is_trusted_and_then_finds_out_anew() {
 
 #[test]
 fn if_nobody_worked_alone_yet_a_worker_steps_aside_to_find_out() {
-    let all = Tempos::default();
+    let all = Tempos::new(PROCESSORS);
     let mut worker = Worker::new(&all);
     assert!(worker.works(MICROSECOND, BESIDE));
     assert!(worker.is_retired());
@@ -124,7 +126,7 @@ fn if_nobody_worked_alone_yet_a_worker_steps_aside_to_find_out() {
 
 #[test]
 fn among_many_the_experiment_is_not_repeated_at_once() {
-    let (all, crew) = (Tempos::default(), Crew { workers: 3, at_work: 3 });
+    let (all, crew) = (Tempos::new(PROCESSORS), Crew { workers: 3, at_work: 3 });
     let mut worker = Worker::new(&all);
     assert!(worker.works(MICROSECOND, crew));
     assert!(!worker.wait(EXPERIMENT).is_retired());
@@ -183,7 +185,7 @@ fn what_was_polled_before_and_after_a_dry_spell_counts_and_the_spell_does_not() 
 
 #[test]
 fn a_few_polls_that_took_time_are_enough() {
-    let all = Tempos::default();
+    let all = Tempos::new(PROCESSORS);
     let mut worker = Worker::new(&all);
     let cost = ENOUGH_TIME / FEW_POLLS as u32;
     assert!(!worker.polls(FEW_POLLS - 1, cost, ALONE));
@@ -194,7 +196,7 @@ fn a_few_polls_that_took_time_are_enough() {
 
 #[test]
 fn a_piece_in_which_the_company_changed_says_nothing() {
-    let all = Tempos::default();
+    let all = Tempos::new(PROCESSORS);
     let mut worker = Worker::new(&all);
     worker.tempo.works(worker.now, 0, 0, BESIDE, &all, || 0);
     worker.now += Duration::from_secs(1);
@@ -212,7 +214,7 @@ fn a_piece_in_which_the_company_changed_says_nothing() {
 /// In a long poll, or in the hook with which its thread starts.
 #[test]
 fn who_is_the_only_one_to_get_anywhere_does_not_step_aside() {
-    let all = Tempos::default();
+    let all = Tempos::new(PROCESSORS);
     let mut worker = Worker::new(&all);
     worker.others_work = false;
     for _ in 0..10 {
@@ -239,4 +241,25 @@ fn a_retired_worker_that_stays_busy_comes_back_in_time_and_is_counted_once() {
     assert_eq!(retired(&all), 0);
     assert!(worker.works(MICROSECOND * 9, crew));
     assert_eq!(retired(&all), 1);
+}
+
+#[test]
+fn of_more_workers_than_processors_the_rest_retires_trusted_or_not_for_longer_each_time() {
+    let all = known();
+    let crowd = Crew { workers: PROCESSORS + 1, at_work: PROCESSORS + 1 };
+    let mut worker = Worker::new(&all);
+    assert!(!worker.works(MICROSECOND, BESIDE), "it is trusted from now on");
+    let mut penalty = PENALTY.0;
+    for _ in 0..6 {
+        assert!(worker.works(MICROSECOND, crowd), "fast as it is");
+        worker.wait(penalty - MICROSECOND);
+        assert!(worker.is_retired());
+        worker.wait(MICROSECOND);
+        assert!(!worker.is_retired());
+        penalty = (penalty * 2).min(PENALTY.1);
+    }
+    worker.queued = LUGGAGE + 1;
+    assert!(!worker.works(MICROSECOND, crowd), "with so many tasks it stays");
+    worker.queued = 0;
+    assert!(!worker.works(MICROSECOND * 100, crowd), "so does one whose polls are long");
 }
