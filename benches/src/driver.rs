@@ -19,14 +19,14 @@ pub struct Row {
     pub probe: ProbeInfo,
     /// Which of its figures.
     pub field: Field,
-    /// One series for each of [`Results::runtimes`].
-    pub series: Vec<Series>,
+    /// One series for each of [`Results::runtimes`]; none for those that take no part.
+    pub series: Vec<Option<Series>>,
 }
 
 impl Row {
     /// The figure of the runtime at this index, if there is one.
     pub fn figure(&self, runtime: usize) -> Option<f64> {
-        self.series[runtime].combined(self.field.combine)
+        self.series[runtime].as_ref()?.combined(self.field.combine)
     }
 }
 
@@ -62,7 +62,7 @@ impl Results {
         let mut gaps = Vec::new();
         for row in &self.rows {
             for (runtime, series) in self.runtimes.iter().zip(&row.series) {
-                if !series.is_complete() {
+                if series.as_ref().is_some_and(|series| !series.is_complete()) {
                     let path = row.probe.path();
                     gaps.push(format!("{path} {} on {runtime}", row.field.name));
                 }
@@ -83,7 +83,8 @@ impl Results {
                 .rows
                 .iter_mut()
                 .find(|row| row.probe.name == probe.name && row.field == *field);
-            row.expect("a row for each field").series[runtime].push(*figure);
+            let series = &mut row.expect("a row for each field").series[runtime];
+            series.as_mut().expect("it takes part").push(*figure);
         }
     }
 }
@@ -104,6 +105,9 @@ pub fn run(options: &Options, contestants: &[Box<dyn Contestant>]) -> Results {
             for turn in 0..contestants.len() {
                 let runtime = (round + place + turn) % contestants.len();
                 let contestant = &*contestants[runtime];
+                if !contestant.takes_part(probe) {
+                    continue;
+                }
                 let what = format!("{} on {}", probe.path(), contestant.name());
                 let measure = || contestant.measure(*index, &setup);
                 match watchdog.watch(what.clone(), || caught(measure)) {
@@ -134,7 +138,7 @@ fn selected(options: &Options, contestants: &[Box<dyn Contestant>]) -> Vec<(usiz
         .unwrap_or_default()
         .into_iter()
         .enumerate()
-        .filter(|(_, probe)| options.selects(&probe.path()))
+        .filter(|(_, probe)| options.selects(probe))
         .collect()
 }
 
@@ -142,7 +146,10 @@ fn empty_results(contestants: &[Box<dyn Contestant>], selected: &[(usize, ProbeI
     let row = |probe: ProbeInfo, field: Field| Row {
         probe,
         field,
-        series: vec![Series::default(); contestants.len()],
+        series: contestants
+            .iter()
+            .map(|one| one.takes_part(&probe).then(Series::default))
+            .collect(),
     };
     Results {
         runtimes: contestants.iter().map(|one| one.name()).collect(),
@@ -161,11 +168,11 @@ mod tests {
     use crate::options::BytesPerTask;
     use crate::probe::WALL;
 
-    /// Succeeds on the first of its two probes and panics on the other.
+    /// Succeeds on the first of its probes, panics on the second, and takes no part in the third.
     struct Halfway;
 
     const fn info(name: &'static str) -> ProbeInfo {
-        ProbeInfo { name, kind: Kind::Case, operation: "task", fields: &[WALL] }
+        ProbeInfo { fields: &[WALL], ..ProbeInfo::case(name, "task") }
     }
 
     impl Contestant for Halfway {
@@ -176,7 +183,10 @@ mod tests {
             "halfway"
         }
         fn probes(&self) -> Vec<ProbeInfo> {
-            vec![info("good"), info("bad")]
+            vec![info("good"), info("bad"), info("other")]
+        }
+        fn takes_part(&self, probe: &ProbeInfo) -> bool {
+            probe.name != "other"
         }
         fn measure(&self, probe: usize, _setup: &Setup) -> Vec<f64> {
             assert_eq!(probe, 0, "wrong result");
@@ -191,7 +201,9 @@ mod tests {
     fn a_panic_costs_one_figure_and_is_reported() {
         let options = Options { rounds: 2, ..Options::default() };
         let results = run(&options, &[Box::new(Halfway)]);
-        assert_eq!(results.rows[0].series[0].samples(), [1.0, 1.0]);
+        let good = results.rows[0].series[0].as_ref();
+        assert_eq!(good.expect("it takes part").samples(), [1.0, 1.0]);
+        assert!(results.rows[2].series[0].is_none());
         assert_eq!(results.missing(), ["case/bad wall_ns on halfway"]);
         assert_eq!(results.failures.len(), 2);
         assert!(results.failures[0].to_string().contains("wrong result"));

@@ -73,6 +73,8 @@ pub fn contestants() -> Vec<Box<dyn Contestant>> {
         #[cfg(feature = "filch")]
         Box::new(Entry::<peer::filch::Filch>::new()),
         Box::new(Entry::<peer::tokio::Tokio>::new()),
+        #[cfg(tokio_unstable)]
+        Box::new(Entry::<peer::tokio::TokioAlternative>::new()),
         Box::new(Entry::<peer::async_executor::AsyncExecutor>::new()),
     ]
 }

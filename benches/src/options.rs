@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::probe::ProbeInfo;
+
 /// Shown by `--help` and after a mistake.
 pub const HELP: &str = "\
 cargo bench -p filch-benches -- [FILTER]... [OPTIONS]
 
-FILTER               part of `case/NAME` or `guard/NAME`; several mean any of them
+FILTER               part of `case/NAME` or `guard/NAME`; several mean any of them; what runs on
+                     demand only needs its whole name
 --list               names the cases, the guards and the runtimes
 --rounds N           rounds (7); guards take part in the first three
 --workers N          worker threads of each runtime (2)
@@ -132,9 +135,14 @@ impl Options {
         Ok(Command::Compare(options))
     }
 
-    /// Whether the filters select the probe with this path.
-    pub fn selects(&self, path: &str) -> bool {
-        self.filters.is_empty() || self.filters.iter().any(|part| path.contains(part.as_str()))
+    /// Whether the filters select this probe.
+    pub fn selects(&self, probe: &ProbeInfo) -> bool {
+        let path = probe.path();
+        let mut filters = self.filters.iter();
+        if probe.on_demand {
+            return filters.any(|whole| *whole == path || whole == probe.name);
+        }
+        self.filters.is_empty() || filters.any(|part| path.contains(part.as_str()))
     }
 }
 
@@ -181,9 +189,20 @@ mod tests {
     #[test]
     fn filter_selects_by_kind_and_by_part_of_the_name() {
         let options = compare("guard skynet");
-        assert!(options.selects("guard/idle_cpu"));
-        assert!(options.selects("case/skynet"));
-        assert!(!options.selects("case/fib"));
+        assert!(options.selects(&ProbeInfo::guard("idle_cpu", "", &[])));
+        assert!(options.selects(&ProbeInfo::case("skynet", "")));
+        assert!(!options.selects(&ProbeInfo::case("fib", "")));
+    }
+
+    #[test]
+    fn on_demand_means_by_its_whole_name() {
+        let huge = ProbeInfo { on_demand: true, ..ProbeInfo::case("churn_huge", "") };
+        for line in ["", "churn", "case/"] {
+            assert!(!compare(line).selects(&huge), "{line}");
+        }
+        for line in ["churn_huge", "fib case/churn_huge"] {
+            assert!(compare(line).selects(&huge), "{line}");
+        }
     }
 
     #[test]

@@ -56,9 +56,28 @@ pub struct ProbeInfo {
     pub operation: &'static str,
     /// Its figures.
     pub fields: &'static [Field],
+    /// Whether it is about timers.
+    pub timers: bool,
+    /// Whether it runs only when it is asked for by its whole name.
+    pub on_demand: bool,
 }
 
 impl ProbeInfo {
+    /// A case.
+    pub const fn case(name: &'static str, operation: &'static str) -> Self {
+        let fields = &[WALL, CPU];
+        Self { name, kind: Kind::Case, operation, fields, timers: false, on_demand: false }
+    }
+
+    /// A guard.
+    pub const fn guard(
+        name: &'static str,
+        operation: &'static str,
+        fields: &'static [Field],
+    ) -> Self {
+        Self { name, kind: Kind::Guard, operation, fields, timers: false, on_demand: false }
+    }
+
     /// `case/NAME` or `guard/NAME`: what filters are matched against.
     pub fn path(&self) -> String {
         let kind = match self.kind {
@@ -160,7 +179,7 @@ enum Body<P> {
 impl<P: Timers> Probe<P> {
     /// A case: does its work on the given runtime and says what it took.
     pub fn case(name: &'static str, operation: &'static str, run: fn(&P, Scale) -> Run) -> Self {
-        let info = ProbeInfo { name, kind: Kind::Case, operation, fields: &[WALL, CPU] };
+        let info = ProbeInfo::case(name, operation);
         let body = Body::Case(P::start, run);
         Self { info, body }
     }
@@ -171,7 +190,7 @@ impl<P: Timers> Probe<P> {
         operation: &'static str,
         run: fn(&P, Scale) -> Run,
     ) -> Self {
-        let info = ProbeInfo { name, kind: Kind::Case, operation, fields: &[WALL, CPU] };
+        let info = ProbeInfo { timers: true, ..ProbeInfo::case(name, operation) };
         let body = Body::Case(P::start_with_timers, run);
         Self { info, body }
     }
@@ -183,9 +202,27 @@ impl<P: Timers> Probe<P> {
         fields: &'static [Field],
         run: fn(&Setup) -> Vec<f64>,
     ) -> Self {
-        let info = ProbeInfo { name, kind: Kind::Guard, operation, fields };
+        let info = ProbeInfo::guard(name, operation, fields);
         let body = Body::Guard(run);
         Self { info, body }
+    }
+
+    /// A guard of timers.
+    pub fn timer_guard(
+        name: &'static str,
+        operation: &'static str,
+        fields: &'static [Field],
+        run: fn(&Setup) -> Vec<f64>,
+    ) -> Self {
+        let info = ProbeInfo { timers: true, ..ProbeInfo::guard(name, operation, fields) };
+        let body = Body::Guard(run);
+        Self { info, body }
+    }
+
+    /// Only when it is asked for.
+    pub fn on_demand(mut self) -> Self {
+        self.info.on_demand = true;
+        self
     }
 
     /// Measures once: on a fresh runtime and, for a case, after a warm-up of a tenth of the work.
@@ -209,6 +246,10 @@ pub trait Contestant {
     fn package(&self) -> &'static str;
     /// All probes; the same ones in the same order for every contestant.
     fn probes(&self) -> Vec<ProbeInfo>;
+    /// Whether it takes part in this probe.
+    fn takes_part(&self, _probe: &ProbeInfo) -> bool {
+        true
+    }
     /// Measures the probe at this index once: one figure for each field.
     fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64>;
     /// The child's part of the guard `bytes_per_task`: the figure.
@@ -247,6 +288,10 @@ impl<P: Timers> Contestant for Entry<P> {
 
     fn probes(&self) -> Vec<ProbeInfo> {
         self.probes.iter().map(|probe| probe.info).collect()
+    }
+
+    fn takes_part(&self, probe: &ProbeInfo) -> bool {
+        probe.timers || !P::ONLY_TIMERS
     }
 
     fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64> {

@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::cases::coroutine;
 use crate::options::BytesPerTask;
-use crate::probe::{CPU, Contestant, Kind, ProbeInfo, Run, Scale, Setup, WALL};
+use crate::probe::{Contestant, ProbeInfo, Run, Scale, Setup};
 
 /// A library of coroutines.
 pub trait Library {
@@ -46,11 +46,9 @@ struct Entry {
 
 impl Entry {
     fn of<L: Library>() -> Self {
-        let info =
-            |name, operation| ProbeInfo { name, kind: Kind::Case, operation, fields: &[WALL, CPU] };
         let cases: [(ProbeInfo, Case); 2] = [
-            (info("send_suspend", "round trip"), coroutine::round_trips::<L>),
-            (info("make_send_end", "coroutine"), coroutine::short_lives::<L>),
+            (ProbeInfo::case("send_suspend", "round trip"), coroutine::round_trips::<L>),
+            (ProbeInfo::case("make_send_end", "coroutine"), coroutine::short_lives::<L>),
         ];
         Self { name: L::NAME, package: L::PACKAGE, cases }
     }

@@ -53,9 +53,10 @@ fn figure(results: &Results, row: &Row) -> Value {
         .iter()
         .zip(&row.series)
         .enumerate()
-        .map(|(runtime, (name, series))| {
+        .filter_map(|(runtime, (name, series))| {
+            let series = series.as_ref()?;
             let value = json!({ "figure": row.figure(runtime), "samples": series.samples() });
-            ((*name).to_owned(), value)
+            Some(((*name).to_owned(), value))
         })
         .collect();
     json!({

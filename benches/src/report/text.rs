@@ -66,7 +66,9 @@ fn figures<'a>(
     let mut table = Table::new(headings);
     for row in rows {
         let mut cells = vec![name(row), row.probe.operation.to_owned()];
-        cells.extend(row.series.iter().map(|one| spread(one, row.field.combine)));
+        cells.extend(row.series.iter().map(|one| {
+            one.as_ref().map_or_else(String::new, |one| spread(one, row.field.combine))
+        }));
         cells.push(ratio_to_best(results, row));
         table.push(cells);
     }
