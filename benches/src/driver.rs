@@ -165,7 +165,7 @@ fn empty_results(contestants: &[Box<dyn Contestant>], selected: &[(usize, ProbeI
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::BytesPerTask;
+    use crate::child::Child;
     use crate::probe::WALL;
 
     /// Succeeds on the first of its probes, panics on the second, and takes no part in the third.
@@ -192,7 +192,7 @@ mod tests {
             assert_eq!(probe, 0, "wrong result");
             vec![1.0]
         }
-        fn bytes_per_task(&self, _child: &BytesPerTask) -> f64 {
+        fn memory(&self, _child: &Child) -> f64 {
             unreachable!("it has no guards")
         }
     }

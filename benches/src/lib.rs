@@ -16,6 +16,7 @@
 //! threads of only one are ever alive.
 
 pub mod cases;
+pub mod child;
 pub mod clock;
 pub mod coroutine;
 pub mod driver;
@@ -32,7 +33,8 @@ pub mod watchdog;
 
 use std::process::ExitCode;
 
-use options::{BytesPerTask, Command, Options};
+use child::Child;
+use options::{Command, Options};
 use probe::{Contestant, Entry};
 
 /// Exit code for options that make no sense.
@@ -59,7 +61,7 @@ fn command(contestants: Vec<Box<dyn Contestant>>) -> ExitCode {
             println!("{}", options::HELP);
             ExitCode::SUCCESS
         }
-        Ok(Command::BytesPerTask(child)) => bytes_per_task(&child, &contestants),
+        Ok(Command::Child(child)) => be_child(&child, &contestants),
         Err(message) => {
             eprintln!("{message}\n\n{}", options::HELP);
             ExitCode::from(USAGE)
@@ -119,12 +121,12 @@ fn compare(options: &Options, mut contestants: Vec<Box<dyn Contestant>>) -> Exit
     code
 }
 
-fn bytes_per_task(child: &BytesPerTask, contestants: &[Box<dyn Contestant>]) -> ExitCode {
+fn be_child(child: &Child, contestants: &[Box<dyn Contestant>]) -> ExitCode {
     let Some(contestant) = contestants.iter().find(|one| one.name() == child.runtime) else {
         eprintln!("no runtime is called {}", child.runtime);
         return ExitCode::from(USAGE);
     };
-    println!("{}", contestant.bytes_per_task(child));
+    println!("{}", contestant.memory(child));
     ExitCode::SUCCESS
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::child::Child;
 use crate::probe::ProbeInfo;
 
 /// Shown by `--help` and after a mistake.
@@ -28,8 +29,8 @@ pub enum Command {
     List,
     /// Show [`HELP`].
     Help,
-    /// Be the fresh process of the guard `bytes_per_task` (not for people).
-    BytesPerTask(BytesPerTask),
+    /// Be the fresh process of a guard of memory (not for people).
+    Child(Child),
 }
 
 /// Settings of a run.
@@ -49,39 +50,6 @@ pub struct Options {
     pub json: Option<PathBuf>,
     /// Fail when a figure is missing.
     pub check_complete: bool,
-}
-
-/// What the child process of the guard `bytes_per_task` is told.
-#[derive(Clone, Debug, Default)]
-pub struct BytesPerTask {
-    /// Name of the runtime.
-    pub runtime: String,
-    /// Its worker threads.
-    pub workers: usize,
-    /// How many tasks to spawn.
-    pub tasks: usize,
-    /// Whether they sleep; else they wait for nothing.
-    pub sleeping: bool,
-}
-
-impl BytesPerTask {
-    const FLAG: &'static str = "--child-bytes-per-task";
-
-    /// The arguments that [`Options::parse`] turns into this again.
-    pub fn to_args(&self) -> [String; 5] {
-        let Self { runtime, workers, tasks, sleeping } = self;
-        let [workers, tasks] = [workers, tasks].map(usize::to_string);
-        [Self::FLAG.into(), runtime.clone(), workers, tasks, sleeping.to_string()]
-    }
-
-    fn from_args(args: &mut impl Iterator<Item = String>) -> Result<Self, String> {
-        Ok(Self {
-            runtime: value(args, Self::FLAG)?,
-            workers: value(args, Self::FLAG)?,
-            tasks: value(args, Self::FLAG)?,
-            sleeping: value(args, Self::FLAG)?,
-        })
-    }
 }
 
 impl Default for Options {
@@ -113,9 +81,7 @@ impl Options {
                 "--bench" => {}
                 "--help" | "-h" => return Ok(Command::Help),
                 "--list" => return Ok(Command::List),
-                BytesPerTask::FLAG => {
-                    return BytesPerTask::from_args(&mut args).map(Command::BytesPerTask);
-                }
+                Child::FLAG => return Child::from_args(&mut args).map(Command::Child),
                 "--rounds" => rounds = Some(positive(&mut args, &arg)?),
                 "--workers" => options.workers = positive(&mut args, &arg)?,
                 "--json" => options.json = Some(value(&mut args, &arg)?),
@@ -146,7 +112,11 @@ impl Options {
     }
 }
 
-fn value<T: FromStr>(args: &mut impl Iterator<Item = String>, flag: &str) -> Result<T, String> {
+/// The next argument, read as the value of `flag`.
+///
+/// # Errors
+/// A sentence for the user: there is none, or it makes no sense.
+pub fn value<T: FromStr>(args: &mut impl Iterator<Item = String>, flag: &str) -> Result<T, String> {
     let text = args.next().ok_or_else(|| format!("{flag} needs a value"))?;
     text.parse().map_err(|_| format!("{flag} cannot be {text:?}"))
 }
@@ -161,6 +131,7 @@ fn positive(args: &mut impl Iterator<Item = String>, flag: &str) -> Result<usize
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::child::Memory;
 
     fn parse(line: &str) -> Result<Command, String> {
         Options::parse(line.split_whitespace().map(str::to_owned))
@@ -214,13 +185,12 @@ mod tests {
 
     #[test]
     fn child_arguments_survive_the_way_through_the_command_line() {
-        let sent = BytesPerTask { runtime: "tokio".into(), workers: 2, tasks: 500, sleeping: true };
-        match Options::parse(sent.to_args()) {
-            Ok(Command::BytesPerTask(got)) => assert_eq!(
-                (got.runtime, got.workers, got.tasks, got.sleeping),
-                (sent.runtime, sent.workers, sent.tasks, sent.sleeping)
-            ),
-            other => panic!("not the child's command: {other:?}"),
+        for memory in [Memory::Sleeping, Memory::Detached] {
+            let sent = Child { runtime: "tokio".into(), workers: 2, reduction: 1, memory };
+            match Options::parse(sent.to_args()) {
+                Ok(Command::Child(got)) => assert_eq!(got, sent),
+                other => panic!("not the child's command: {other:?}"),
+            }
         }
     }
 }

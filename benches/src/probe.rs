@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::child::Child;
 use crate::clock::Cost;
-use crate::options::{BytesPerTask, Options};
+use crate::options::Options;
 use crate::peer::Timers;
 use crate::stats::Combine;
 use crate::{cases, guards};
@@ -99,6 +100,11 @@ pub struct Scale {
 impl Scale {
     /// All of it.
     pub const FULL: Self = Self { reduction: 0 };
+
+    /// So many tenths below it.
+    pub const fn reduced(reduction: u32) -> Self {
+        Self { reduction }
+    }
 
     /// A tenth of this.
     pub const fn tenth(self) -> Self {
@@ -252,8 +258,8 @@ pub trait Contestant {
     }
     /// Measures the probe at this index once: one figure for each field.
     fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64>;
-    /// The child's part of the guard `bytes_per_task`: the figure.
-    fn bytes_per_task(&self, child: &BytesPerTask) -> f64;
+    /// What [`Child::run`] gives: the figure in bytes, measured in this process.
+    fn memory(&self, child: &Child) -> f64;
 }
 
 /// The [`Contestant`] made of a [`Peer`](crate::peer::Peer).
@@ -298,7 +304,7 @@ impl<P: Timers> Contestant for Entry<P> {
         self.probes[probe].measure(setup)
     }
 
-    fn bytes_per_task(&self, child: &BytesPerTask) -> f64 {
+    fn memory(&self, child: &Child) -> f64 {
         guards::memory::measure_here::<P>(child)
     }
 }

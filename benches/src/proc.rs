@@ -23,8 +23,19 @@ pub fn voluntary_switches_of_other_threads() -> u64 {
 /// # Panics
 /// Where there is no `/proc`.
 pub fn resident_bytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("/proc/self/status");
-    field(&status, "VmRSS:") * 1024
+    kib_of_process("VmRSS:") * 1024
+}
+
+/// The most that the resident memory of the process ever was, in bytes.
+///
+/// # Panics
+/// Where there is no `/proc`.
+pub fn peak_resident_bytes() -> u64 {
+    kib_of_process("VmHWM:") * 1024
+}
+
+fn kib_of_process(name: &str) -> u64 {
+    field(&fs::read_to_string("/proc/self/status").expect("/proc/self/status"), name)
 }
 
 fn field(status: &str, name: &str) -> u64 {

@@ -7,7 +7,7 @@ mod libraries;
 use std::fmt;
 
 use crate::cases::coroutine;
-use crate::options::BytesPerTask;
+use crate::child::Child;
 use crate::probe::{Contestant, ProbeInfo, Run, Scale, Setup};
 
 /// A library of coroutines.
@@ -79,7 +79,7 @@ impl Contestant for Entry {
         run(setup.scale).figures()
     }
 
-    fn bytes_per_task(&self, _child: &BytesPerTask) -> f64 {
-        unreachable!("the guard that asks for it compares runtimes")
+    fn memory(&self, _child: &Child) -> f64 {
+        unreachable!("the guards that ask for it compare runtimes")
     }
 }

@@ -54,6 +54,12 @@ pub fn all<P: Timers>() -> Vec<Probe<P>> {
             memory::FIELDS,
             memory::bytes_per_sleep::<P>,
         ),
+        Probe::guard(
+            "peak_rss",
+            "peak of resident memory",
+            memory::PEAK_FIELDS,
+            memory::peak_rss::<P>,
+        ),
         Probe::timer_guard(
             "stranding_sleep",
             "due 2 ms into 50 ms of spinning",
