@@ -15,6 +15,7 @@
 //! machine falls on all of them. A runtime is built for each measurement and gone after it: the
 //! threads of only one are ever alive.
 
+pub mod allocator;
 pub mod cases;
 pub mod child;
 pub mod clock;

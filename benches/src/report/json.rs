@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::Versions;
+use crate::allocator;
 use crate::driver::{Results, Row};
 use crate::machine;
 use crate::options::Options;
@@ -29,6 +30,7 @@ pub fn write(
         "versions": versions,
         "cpu": machine::cpu_model(),
         "processors": machine::processors(),
+        "allocator": allocator::name(),
         "workers": options.workers,
         "rounds": options.rounds,
         "quick": options.quick,

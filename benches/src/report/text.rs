@@ -2,6 +2,7 @@
 
 use super::table::{Table, figure};
 use super::{SUBJECT, Versions};
+use crate::allocator;
 use crate::cases::root;
 use crate::driver::{Results, Row};
 use crate::machine;
@@ -44,11 +45,12 @@ fn heading(options: &Options, versions: &Versions, results: &Results) -> String 
     let versions: Vec<_> =
         versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     format!(
-        "\n{}\n{}, {} processors, {} % of them taken by other processes\n{} workers, {} round(s){}\n",
+        "\n{}\n{}, {} processors, {} % of them taken by other processes; allocator: {}\n{} workers, {} round(s){}\n",
         versions.join(", "),
         machine::cpu_model(),
         machine::processors(),
         spread(&results.neighbours, Combine::Median),
+        allocator::name(),
         options.workers,
         options.rounds,
         if options.quick { ", quick" } else { "" },
