@@ -48,29 +48,42 @@ impl fmt::Display for Failure {
 pub struct Results {
     /// Names of the runtimes, in the order of the columns.
     pub runtimes: Vec<&'static str>,
-    /// One row for each figure of each selected probe.
-    pub rows: Vec<Row>,
+    /// One for each number of workers that was asked for.
+    pub blocks: Vec<Block>,
     /// What went wrong.
     pub failures: Vec<Failure>,
     /// What other processes took of the processors, in percent, a round.
     pub neighbours: Series,
 }
 
+/// What was measured with one number of workers.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Worker threads of each runtime.
+    pub workers: usize,
+    /// One row for each figure of each selected probe.
+    pub rows: Vec<Row>,
+}
+
 impl Results {
-    /// Probe, field and runtime of every figure that there is not.
+    /// Probe, field, runtime and workers of every figure that there is not.
     pub fn missing(&self) -> Vec<String> {
         let mut gaps = Vec::new();
-        for row in &self.rows {
-            for (runtime, series) in self.runtimes.iter().zip(&row.series) {
-                if series.as_ref().is_some_and(|series| !series.is_complete()) {
-                    let path = row.probe.path();
-                    gaps.push(format!("{path} {} on {runtime}", row.field.name));
+        for Block { workers, rows } in &self.blocks {
+            for row in rows {
+                for (runtime, series) in self.runtimes.iter().zip(&row.series) {
+                    if series.as_ref().is_some_and(|series| !series.is_complete()) {
+                        let (path, field) = (row.probe.path(), row.field.name);
+                        gaps.push(format!("{path} {field} on {runtime} ({workers} workers)"));
+                    }
                 }
             }
         }
         gaps
     }
+}
 
+impl Block {
     /// The row of a case's or guard's field.
     pub fn row(&self, probe: &str, field: Field) -> Option<&Row> {
         self.rows.iter().find(|row| row.probe.name == probe && row.field == field)
@@ -91,36 +104,55 @@ impl Results {
 
 /// Measures everything that `options` select.
 pub fn run(options: &Options, contestants: &[Box<dyn Contestant>]) -> Results {
-    let setup = Setup::new(options);
     let selected = selected(options, contestants);
-    let mut results = empty_results(contestants, &selected);
-    let watchdog = Watchdog::start();
+    let mut results = empty_results(options, contestants, &selected);
+    let driver = Driver { options, contestants, selected, watchdog: Watchdog::start() };
     for round in 0..options.rounds {
         eprintln!("round {} of {}", round + 1, options.rounds);
         let neighbours = Neighbours::watch();
-        for (place, (index, probe)) in selected.iter().enumerate() {
-            if probe.kind == Kind::Guard && round >= GUARD_ROUNDS {
-                continue;
-            }
-            for turn in 0..contestants.len() {
-                let runtime = (round + place + turn) % contestants.len();
-                let contestant = &*contestants[runtime];
-                if !contestant.takes_part(probe) {
-                    continue;
-                }
-                let what = format!("{} on {}", probe.path(), contestant.name());
-                let measure = || contestant.measure(*index, &setup);
-                match watchdog.watch(what.clone(), || caught(measure)) {
-                    Ok(figures) => results.record(probe, runtime, &figures),
-                    Err(message) => results.failures.push(Failure { what, message }),
-                }
-            }
+        for block in &mut results.blocks {
+            results.failures.append(&mut driver.measure(round, block));
         }
         if let Some(percent) = neighbours.percent() {
             results.neighbours.push(percent);
         }
     }
     results
+}
+
+struct Driver<'a> {
+    options: &'a Options,
+    contestants: &'a [Box<dyn Contestant>],
+    selected: Vec<(usize, ProbeInfo)>,
+    watchdog: Watchdog,
+}
+
+impl Driver<'_> {
+    /// A round with one number of workers.
+    fn measure(&self, round: usize, block: &mut Block) -> Vec<Failure> {
+        let setup = Setup::new(self.options, block.workers);
+        let mut failures = Vec::new();
+        for (place, (index, probe)) in self.selected.iter().enumerate() {
+            if probe.kind == Kind::Guard && round >= GUARD_ROUNDS {
+                continue;
+            }
+            for turn in 0..self.contestants.len() {
+                let runtime = (round + place + turn) % self.contestants.len();
+                let contestant = &*self.contestants[runtime];
+                if !contestant.takes_part(probe) {
+                    continue;
+                }
+                let (name, workers) = (contestant.name(), block.workers);
+                let what = format!("{} on {name} ({workers} workers)", probe.path());
+                let measure = || contestant.measure(*index, &setup);
+                match self.watchdog.watch(what.clone(), || caught(measure)) {
+                    Ok(figures) => block.record(probe, runtime, &figures),
+                    Err(message) => failures.push(Failure { what, message }),
+                }
+            }
+        }
+        failures
+    }
 }
 
 /// What `measure` returns, or the message of its panic.
@@ -142,7 +174,11 @@ fn selected(options: &Options, contestants: &[Box<dyn Contestant>]) -> Vec<(usiz
         .collect()
 }
 
-fn empty_results(contestants: &[Box<dyn Contestant>], selected: &[(usize, ProbeInfo)]) -> Results {
+fn empty_results(
+    options: &Options,
+    contestants: &[Box<dyn Contestant>],
+    selected: &[(usize, ProbeInfo)],
+) -> Results {
     let row = |probe: ProbeInfo, field: Field| Row {
         probe,
         field,
@@ -151,11 +187,16 @@ fn empty_results(contestants: &[Box<dyn Contestant>], selected: &[(usize, ProbeI
             .map(|one| one.takes_part(&probe).then(Series::default))
             .collect(),
     };
+    let rows: Vec<_> = selected
+        .iter()
+        .flat_map(|(_, probe)| probe.fields.iter().map(|field| row(*probe, *field)))
+        .collect();
     Results {
         runtimes: contestants.iter().map(|one| one.name()).collect(),
-        rows: selected
+        blocks: options
+            .workers
             .iter()
-            .flat_map(|(_, probe)| probe.fields.iter().map(|field| row(*probe, *field)))
+            .map(|&workers| Block { workers, rows: rows.clone() })
             .collect(),
         failures: Vec::new(),
         neighbours: Series::default(),
@@ -199,13 +240,16 @@ mod tests {
 
     #[test]
     fn a_panic_costs_one_figure_and_is_reported() {
-        let options = Options { rounds: 2, ..Options::default() };
+        let options = Options { rounds: 2, workers: vec![1, 4], ..Options::default() };
         let results = run(&options, &[Box::new(Halfway)]);
-        let good = results.rows[0].series[0].as_ref();
-        assert_eq!(good.expect("it takes part").samples(), [1.0, 1.0]);
-        assert!(results.rows[2].series[0].is_none());
-        assert_eq!(results.missing(), ["case/bad wall_ns on halfway"]);
-        assert_eq!(results.failures.len(), 2);
+        for block in &results.blocks {
+            let good = block.rows[0].series[0].as_ref();
+            assert_eq!(good.expect("it takes part").samples(), [1.0, 1.0]);
+            assert!(block.rows[2].series[0].is_none());
+        }
+        let missing = [1, 4].map(|n| format!("case/bad wall_ns on halfway ({n} workers)"));
+        assert_eq!(results.missing(), missing);
+        assert_eq!(results.failures.len(), 4);
         assert!(results.failures[0].to_string().contains("wrong result"));
     }
 }

@@ -93,7 +93,7 @@ fn compare(options: &Options, mut contestants: Vec<Box<dyn Contestant>>) -> Exit
         contestants.retain(|one| only.iter().any(|name| name == one.name()));
     }
     let results = driver::run(options, &contestants);
-    if results.rows.is_empty() {
+    if results.blocks.iter().all(|block| block.rows.is_empty()) {
         eprintln!("no case or guard matches; `--list` names them");
         return ExitCode::from(USAGE);
     }

@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::iter;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -14,7 +16,7 @@ FILTER               part of `case/NAME` or `guard/NAME`; several mean any of th
                      demand only needs its whole name
 --list               names the cases, the guards and the runtimes
 --rounds N           rounds (7); guards take part in the first three
---workers N          worker threads of each runtime (2)
+--workers N,M        worker threads of each runtime (2); of several numbers each by itself
 --only A,B           only these runtimes
 --quick              a tenth of the work, one round
 --json FILE          writes every sample there too
@@ -40,8 +42,8 @@ pub struct Options {
     pub filters: Vec<String>,
     /// How often everything is measured.
     pub rounds: usize,
-    /// Worker threads of each runtime.
-    pub workers: usize,
+    /// Worker threads of each runtime; one number after another.
+    pub workers: Vec<usize>,
     /// Names of the runtimes that take part; `None` for all.
     pub only: Option<Vec<String>>,
     /// A tenth of the work.
@@ -57,7 +59,7 @@ impl Default for Options {
         Self {
             filters: Vec::new(),
             rounds: 7,
-            workers: 2,
+            workers: vec![2],
             only: None,
             quick: false,
             json: None,
@@ -83,7 +85,7 @@ impl Options {
                 "--list" => return Ok(Command::List),
                 Child::FLAG => return Child::from_args(&mut args).map(Command::Child),
                 "--rounds" => rounds = Some(positive(&mut args, &arg)?),
-                "--workers" => options.workers = positive(&mut args, &arg)?,
+                "--workers" => options.workers = positives(&mut args, &arg)?,
                 "--json" => options.json = Some(value(&mut args, &arg)?),
                 "--only" => {
                     let names: String = value(&mut args, &arg)?;
@@ -122,10 +124,14 @@ pub fn value<T: FromStr>(args: &mut impl Iterator<Item = String>, flag: &str) ->
 }
 
 fn positive(args: &mut impl Iterator<Item = String>, flag: &str) -> Result<usize, String> {
-    match value(args, flag)? {
-        0 => Err(format!("{flag} must be at least 1")),
-        number => Ok(number),
-    }
+    let number: NonZero<usize> = value(args, flag)?;
+    Ok(number.get())
+}
+
+/// A list with commas.
+fn positives(args: &mut impl Iterator<Item = String>, flag: &str) -> Result<Vec<usize>, String> {
+    let list: String = value(args, flag)?;
+    list.split(',').map(|number| positive(&mut iter::once(number.to_owned()), flag)).collect()
 }
 
 #[cfg(test)]
@@ -146,9 +152,9 @@ mod tests {
 
     #[test]
     fn argument_of_cargo_is_ignored() {
-        let options = compare("--bench skynet idle --workers 3");
+        let options = compare("--bench skynet idle --workers 3,1");
         assert_eq!(options.filters, ["skynet", "idle"]);
-        assert_eq!((options.workers, options.rounds), (3, 7));
+        assert_eq!((options.workers, options.rounds), (vec![3, 1], 7));
     }
 
     #[test]
@@ -178,7 +184,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_an_error() {
-        for line in ["--rounds", "--rounds 0", "--workers two", "--fast"] {
+        for line in
+            ["--rounds", "--rounds 0", "--workers two", "--workers 1,0", "--workers 1,", "--fast"]
+        {
             assert!(parse(line).is_err(), "{line}");
         }
     }

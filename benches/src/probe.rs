@@ -153,11 +153,10 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// What the command line asks for.
-    pub fn new(options: &Options) -> Self {
+    /// What the command line asks for, with this many workers.
+    pub fn new(options: &Options, workers: usize) -> Self {
         let full = Scale::FULL;
         let scale = if options.quick { full.tenth() } else { full };
-        let workers = options.workers;
         Self { workers, scale }
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Versions;
 use crate::allocator;
-use crate::driver::{Results, Row};
+use crate::driver::{Block, Results, Row};
 use crate::machine;
 use crate::options::Options;
 use crate::probe::Kind;
@@ -35,13 +35,17 @@ pub fn write(
         "rounds": options.rounds,
         "quick": options.quick,
         "percent_taken_by_others": results.neighbours.samples(),
-        "figures": results.rows.iter().map(|row| figure(results, row)).collect::<Vec<_>>(),
+        "figures": results.blocks.iter().flat_map(|block| figures(results, block)).collect::<Vec<_>>(),
         "failures": results.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     fs::write(path, format!("{report:#}\n"))
 }
 
-fn figure(results: &Results, row: &Row) -> Value {
+fn figures(results: &Results, block: &Block) -> Vec<Value> {
+    block.rows.iter().map(|row| figure(results, block.workers, row)).collect()
+}
+
+fn figure(results: &Results, workers: usize, row: &Row) -> Value {
     let kind = match row.probe.kind {
         Kind::Case => "case",
         Kind::Guard => "guard",
@@ -66,6 +70,7 @@ fn figure(results: &Results, row: &Row) -> Value {
         "name": row.probe.name,
         "operation": row.probe.operation,
         "field": row.field.name,
+        "workers": workers,
         "combine": combine,
         "runtimes": by_runtime,
     })
