@@ -6,6 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use crate::machine::Neighbours;
 use crate::options::Options;
 use crate::probe::{Contestant, Field, Kind, ProbeInfo, Setup};
+use crate::report::SUBJECT;
 use crate::stats::Series;
 use crate::watchdog::Watchdog;
 
@@ -46,14 +47,27 @@ impl fmt::Display for Failure {
 /// Everything a run measured.
 #[derive(Clone, Debug)]
 pub struct Results {
-    /// Names of the runtimes, in the order of the columns.
-    pub runtimes: Vec<&'static str>,
+    /// The runtimes, in the order of the columns.
+    pub runtimes: Vec<RuntimeInfo>,
     /// One for each number of workers that was asked for.
     pub blocks: Vec<Block>,
     /// What went wrong.
     pub failures: Vec<Failure>,
+    /// Names of references that were not found, and how to get each.
+    pub absent: Vec<(&'static str, &'static str)>,
     /// What other processes took of the processors, in percent, a round.
     pub neighbours: Series,
+}
+
+/// What a column of the report is about.
+#[derive(Clone, Debug)]
+pub struct RuntimeInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// Its version.
+    pub version: String,
+    /// Whether it is no peer but a reference.
+    pub is_reference: bool,
 }
 
 /// What was measured with one number of workers.
@@ -74,12 +88,46 @@ impl Results {
                 for (runtime, series) in self.runtimes.iter().zip(&row.series) {
                     if series.as_ref().is_some_and(|series| !series.is_complete()) {
                         let (path, field) = (row.probe.path(), row.field.name);
-                        gaps.push(format!("{path} {field} on {runtime} ({workers} workers)"));
+                        let name = runtime.name;
+                        gaps.push(format!("{path} {field} on {name} ({workers} workers)"));
                     }
                 }
             }
         }
         gaps
+    }
+}
+
+/// On whose side a runtime is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What the others are compared with.
+    Subject,
+    /// The same source on another runtime.
+    Peer,
+    /// The same work by other means.
+    Reference,
+}
+
+impl RuntimeInfo {
+    /// Its side.
+    pub fn side(&self) -> Side {
+        match self.is_reference {
+            true => Side::Reference,
+            false if self.name == SUBJECT => Side::Subject,
+            false => Side::Peer,
+        }
+    }
+}
+
+impl Results {
+    /// The least figure of a side.
+    pub fn best(&self, row: &Row, side: Side) -> Option<f64> {
+        let runtimes = self.runtimes.iter().enumerate();
+        runtimes
+            .filter(|(_, runtime)| runtime.side() == side)
+            .filter_map(|(runtime, _)| row.figure(runtime))
+            .min_by(f64::total_cmp)
     }
 }
 
@@ -174,6 +222,11 @@ fn selected(options: &Options, contestants: &[Box<dyn Contestant>]) -> Vec<(usiz
         .collect()
 }
 
+fn info(contestant: &dyn Contestant) -> RuntimeInfo {
+    let (name, version) = (contestant.name(), contestant.version());
+    RuntimeInfo { name, version, is_reference: contestant.is_reference() }
+}
+
 fn empty_results(
     options: &Options,
     contestants: &[Box<dyn Contestant>],
@@ -192,13 +245,14 @@ fn empty_results(
         .flat_map(|(_, probe)| probe.fields.iter().map(|field| row(*probe, *field)))
         .collect();
     Results {
-        runtimes: contestants.iter().map(|one| one.name()).collect(),
+        runtimes: contestants.iter().map(|one| info(&**one)).collect(),
         blocks: options
             .workers
             .iter()
             .map(|&workers| Block { workers, rows: rows.clone() })
             .collect(),
         failures: Vec::new(),
+        absent: Vec::new(),
         neighbours: Series::default(),
     }
 }
@@ -212,7 +266,7 @@ mod tests {
     /// Succeeds on the first of its probes, panics on the second, and takes no part in the third.
     struct Halfway;
 
-    const fn info(name: &'static str) -> ProbeInfo {
+    const fn probe(name: &'static str) -> ProbeInfo {
         ProbeInfo { fields: &[WALL], ..ProbeInfo::case(name, "task") }
     }
 
@@ -220,11 +274,11 @@ mod tests {
         fn name(&self) -> &'static str {
             "halfway"
         }
-        fn package(&self) -> &'static str {
-            "halfway"
+        fn version(&self) -> String {
+            "0.5".into()
         }
         fn probes(&self) -> Vec<ProbeInfo> {
-            vec![info("good"), info("bad"), info("other")]
+            vec![probe("good"), probe("bad"), probe("other")]
         }
         fn takes_part(&self, probe: &ProbeInfo) -> bool {
             probe.name != "other"

@@ -103,6 +103,11 @@ impl Options {
         Ok(Command::Compare(options))
     }
 
+    /// Whether a runtime of this name may take part.
+    pub fn lets_take_part(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.iter().any(|one| one == name))
+    }
+
     /// Whether the filters select this probe.
     pub fn selects(&self, probe: &ProbeInfo) -> bool {
         let path = probe.path();

@@ -7,7 +7,7 @@ use crate::clock::Cost;
 use crate::options::Options;
 use crate::peer::Timers;
 use crate::stats::Combine;
-use crate::{cases, guards};
+use crate::{cases, guards, machine};
 
 /// One figure of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,8 +247,12 @@ impl<P: Timers> Probe<P> {
 pub trait Contestant {
     /// Name in tables and options.
     fn name(&self) -> &'static str;
-    /// Name of the package in the lock file.
-    fn package(&self) -> &'static str;
+    /// Its version.
+    fn version(&self) -> String;
+    /// Whether it does the same work by other means, and so is no peer.
+    fn is_reference(&self) -> bool {
+        false
+    }
     /// All probes; the same ones in the same order for every contestant.
     fn probes(&self) -> Vec<ProbeInfo>;
     /// Whether it takes part in this probe.
@@ -287,8 +291,8 @@ impl<P: Timers> Contestant for Entry<P> {
         P::NAME
     }
 
-    fn package(&self) -> &'static str {
-        P::PACKAGE
+    fn version(&self) -> String {
+        machine::locked_version(P::PACKAGE).into()
     }
 
     fn probes(&self) -> Vec<ProbeInfo> {

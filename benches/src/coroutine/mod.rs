@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::cases::coroutine;
 use crate::child::Child;
+use crate::machine;
 use crate::probe::{Contestant, ProbeInfo, Run, Scale, Setup};
 
 /// A library of coroutines.
@@ -65,8 +66,8 @@ impl Contestant for Entry {
         self.name
     }
 
-    fn package(&self) -> &'static str {
-        self.package
+    fn version(&self) -> String {
+        machine::locked_version(self.package).into()
     }
 
     fn probes(&self) -> Vec<ProbeInfo> {

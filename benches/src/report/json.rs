@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::Versions;
 use crate::allocator;
 use crate::driver::{Block, Results, Row};
 use crate::machine;
@@ -18,16 +17,12 @@ use crate::stats::Combine;
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(
-    path: &Path,
-    options: &Options,
-    versions: &Versions,
-    results: &Results,
-) -> io::Result<()> {
+pub fn write(path: &Path, options: &Options, results: &Results) -> io::Result<()> {
     let versions: Map<_, _> =
-        versions.iter().map(|(name, version)| ((*name).to_owned(), json!(version))).collect();
+        results.runtimes.iter().map(|one| (one.name.to_owned(), json!(one.version))).collect();
     let report = json!({
         "versions": versions,
+        "not_found": results.absent.iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "cpu": machine::cpu_model(),
         "processors": machine::processors(),
         "allocator": allocator::name(),
@@ -59,10 +54,10 @@ fn figure(results: &Results, workers: usize, row: &Row) -> Value {
         .iter()
         .zip(&row.series)
         .enumerate()
-        .filter_map(|(runtime, (name, series))| {
+        .filter_map(|(runtime, (info, series))| {
             let series = series.as_ref()?;
             let value = json!({ "figure": row.figure(runtime), "samples": series.samples() });
-            Some(((*name).to_owned(), value))
+            Some((info.name.to_owned(), value))
         })
         .collect();
     json!({

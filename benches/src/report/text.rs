@@ -1,10 +1,10 @@
 //! The report for people.
 
+use super::SUBJECT;
 use super::table::{Table, figure};
-use super::{SUBJECT, Versions};
 use crate::allocator;
 use crate::cases::root;
-use crate::driver::{Block, Results, Row};
+use crate::driver::{Block, Results, Row, Side};
 use crate::machine;
 use crate::options::Options;
 use crate::probe::{CPU, Kind, WALL};
@@ -14,11 +14,11 @@ use crate::stats::{Combine, Series};
 const NONE: &str = "-";
 
 /// The number of workers that the figures with other numbers are compared with.
-const REFERENCE: usize = 2;
+const BASE: usize = 2;
 
 /// The whole report.
-pub fn render(options: &Options, versions: &Versions, results: &Results) -> String {
-    let mut sections = vec![heading(options, versions, results)];
+pub fn render(options: &Options, results: &Results) -> String {
+    let mut sections = vec![heading(options, results)];
     for block in &results.blocks {
         let number = match &*results.blocks {
             [_] => String::new(),
@@ -54,13 +54,19 @@ fn tables(results: &Results, block: &Block) -> [(&'static str, Table); 4] {
     ]
 }
 
-fn heading(options: &Options, versions: &Versions, results: &Results) -> String {
+fn heading(options: &Options, results: &Results) -> String {
     let versions: Vec<_> =
-        versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        results.runtimes.iter().map(|one| format!("{} {}", one.name, one.version)).collect();
+    let absent: Vec<_> = results
+        .absent
+        .iter()
+        .map(|(name, how_to_get)| format!("{name} was not found: {how_to_get}\n"))
+        .collect();
     let workers: Vec<_> = options.workers.iter().map(usize::to_string).collect();
     format!(
-        "\n{}\n{}, {} processors, {} % of them taken by other processes; allocator: {}\n{} workers, {} round(s){}\n",
+        "\n{}\n{}{}, {} processors, {} % of them taken by other processes; allocator: {}\n{} workers, {} round(s){}\n",
         versions.join(", "),
+        absent.concat(),
         machine::cpu_model(),
         machine::processors(),
         spread(&results.neighbours, Combine::Median),
@@ -78,21 +84,27 @@ fn figures<'a>(
     name: impl Fn(&Row) -> String,
 ) -> Table {
     let mut headings = vec!["".into(), "per / what".into()];
-    headings.extend(results.runtimes.iter().map(|name| (*name).to_owned()));
+    headings.extend(results.runtimes.iter().map(|one| one.name.to_owned()));
     headings.push(format!("{SUBJECT} ÷ best peer"));
-    let reference = results.blocks.iter().find(|one| one.workers == REFERENCE);
-    let reference = reference.filter(|one| one.workers != block.workers);
-    headings.extend(reference.map(|_| format!("{SUBJECT} ÷ itself with {REFERENCE}")));
+    let references = results.runtimes.iter().any(|one| one.is_reference);
+    if references {
+        headings.push(format!("{SUBJECT} ÷ best reference"));
+    }
+    let with_two = results.blocks.iter().find(|one| one.workers == BASE);
+    let with_two = with_two.filter(|one| one.workers != block.workers);
+    headings.extend(with_two.map(|_| format!("{SUBJECT} ÷ itself with {BASE}")));
     let mut table = Table::new(headings);
     for row in rows {
         let mut cells = vec![name(row), row.probe.operation.to_owned()];
         cells.extend(row.series.iter().map(|one| {
             one.as_ref().map_or_else(String::new, |one| spread(one, row.field.combine))
         }));
-        cells.push(ratio(best(results, row, Side::Subject), best(results, row, Side::Peers)));
-        cells.extend(reference.map(|block| {
-            let with_two = block.row(row.probe.name, row.field).expect("the same rows");
-            ratio(best(results, row, Side::Subject), best(results, with_two, Side::Subject))
+        let own = results.best(row, Side::Subject);
+        cells.push(ratio(own, results.best(row, Side::Peer)));
+        cells.extend(references.then(|| ratio(own, results.best(row, Side::Reference))));
+        cells.extend(with_two.map(|block| {
+            let row = block.row(row.probe.name, row.field).expect("the same rows");
+            ratio(own, results.best(row, Side::Subject))
         }));
         table.push(cells);
     }
@@ -111,22 +123,6 @@ fn spread(series: &Series, combine: Combine) -> String {
     format!("{} ({}–{})", figure(value), figure(min), figure(max))
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Subject,
-    Peers,
-}
-
-/// The least figure of the subject, or of all its peers.
-fn best(results: &Results, row: &Row, side: Side) -> Option<f64> {
-    let side_of = |name| if name == SUBJECT { Side::Subject } else { Side::Peers };
-    let runtimes = results.runtimes.iter().enumerate();
-    runtimes
-        .filter(|(_, name)| side_of(**name) == side)
-        .filter_map(|(runtime, _)| row.figure(runtime))
-        .min_by(f64::total_cmp)
-}
-
 /// `-` where there is nothing to divide, or nothing to divide by.
 fn ratio(value: Option<f64>, by: Option<f64>) -> String {
     match (value, by) {
@@ -137,7 +133,9 @@ fn ratio(value: Option<f64>, by: Option<f64>) -> String {
 
 fn roots(results: &Results, block: &Block) -> Table {
     let mut headings = vec!["".into(), "per / what".into()];
-    headings.extend(results.runtimes.iter().map(|name| (*name).to_owned()));
+    let peers: Vec<_> =
+        (0..results.runtimes.len()).filter(|one| !results.runtimes[*one].is_reference).collect();
+    headings.extend(peers.iter().map(|one| results.runtimes[*one].name.to_owned()));
     let mut table = Table::new(headings);
     for (at_root, in_task) in [root::BATCH, root::ONE] {
         let rows = (block.row(at_root, WALL), block.row(in_task, WALL));
@@ -145,8 +143,7 @@ fn roots(results: &Results, block: &Block) -> Table {
             continue;
         };
         let mut cells = vec![in_task.probe.name.to_owned(), "wall time".to_owned()];
-        let ratios = (0..results.runtimes.len())
-            .map(|runtime| ratio(at_root.figure(runtime), in_task.figure(runtime)));
+        let ratios = peers.iter().map(|one| ratio(at_root.figure(*one), in_task.figure(*one)));
         cells.extend(ratios);
         table.push(cells);
     }
