@@ -9,7 +9,8 @@
 //! | [`coroutine`] | libraries of coroutines, which are compared with the same driver |
 //! | [`probe`] | what a case or a guard is to the driver, whatever the runtime |
 //! | [`driver`] | rounds, rotation, failures |
-//! | [`report`] | tables and JSON |
+//! | [`results`] | what a run measured |
+//! | [`report`] | tables, JSON, and a page |
 //!
 //! Cases and guards are written once, generic over [`peer::Peer`]. The driver runs
 //! *round → probe → runtime*, and the order of the runtimes rotates, so that a slow minute of the
@@ -31,16 +32,17 @@ pub mod probe;
 pub mod proc;
 pub mod reference;
 pub mod report;
+pub mod results;
 pub mod stats;
 pub mod watchdog;
 
 use std::process::ExitCode;
 
 use child::Child;
-use driver::Results;
 use options::{Command, Options};
 use probe::{Contestant, Entry, ProbeInfo};
 use reference::References;
+use results::Results;
 
 /// Exit code for options that make no sense.
 const USAGE: u8 = 2;

@@ -7,10 +7,10 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::allocator;
-use crate::driver::{Block, Results, Row};
 use crate::machine;
 use crate::options::Options;
 use crate::probe::Kind;
+use crate::results::{Block, Results, Row};
 use crate::stats::Combine;
 
 /// Writes every sample to `path`.

@@ -4,17 +4,15 @@ use super::SUBJECT;
 use super::table::{Table, figure};
 use crate::allocator;
 use crate::cases::root;
-use crate::driver::{Block, Results, Row, Side};
+
 use crate::machine;
 use crate::options::Options;
 use crate::probe::{CPU, Kind, WALL};
+use crate::results::{BASE, Block, Results, Row, Side};
 use crate::stats::{Combine, Series};
 
 /// Shown where there is no figure.
 const NONE: &str = "-";
-
-/// The number of workers that the figures with other numbers are compared with.
-const BASE: usize = 2;
 
 /// The whole report.
 pub fn render(options: &Options, results: &Results) -> String {
@@ -90,8 +88,7 @@ fn figures<'a>(
     if references {
         headings.push(format!("{SUBJECT} ÷ best reference"));
     }
-    let with_two = results.blocks.iter().find(|one| one.workers == BASE);
-    let with_two = with_two.filter(|one| one.workers != block.workers);
+    let with_two = results.base_of(block);
     headings.extend(with_two.map(|_| format!("{SUBJECT} ÷ itself with {BASE}")));
     let mut table = Table::new(headings);
     for row in rows {
