@@ -147,10 +147,13 @@ fn select(
 }
 
 /// What went wrong with the files that were asked for.
-fn write_files(options: &Options, results: &Results) -> Option<String> {
-    let path = options.json.as_ref()?;
-    let error = report::json::write(path, options, results).err()?;
-    Some(format!("{}: {error}", path.display()))
+fn write_files(options: &Options, results: &Results) -> Vec<String> {
+    let json = options.json.iter().map(|path| (path, report::json::write(path, options, results)));
+    let html = options.html.iter().map(|path| (path, report::html::write(path, options, results)));
+    let written = json.chain(html);
+    written
+        .filter_map(|(path, outcome)| Some(format!("{}: {}", path.display(), outcome.err()?)))
+        .collect()
 }
 
 /// Why the run has failed.

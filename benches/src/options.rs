@@ -20,6 +20,7 @@ FILTER               part of `case/NAME` or `guard/NAME`; several mean any of th
 --only A,B           only these runtimes
 --quick              a tenth of the work, one round
 --json FILE          writes every sample there too
+--html FILE          writes the report there as a page with charts
 --check-complete     fails unless every case x runtime x field has a figure";
 
 /// What the command line asks for.
@@ -50,6 +51,8 @@ pub struct Options {
     pub quick: bool,
     /// Where to write the samples.
     pub json: Option<PathBuf>,
+    /// Where to write the page.
+    pub html: Option<PathBuf>,
     /// Fail when a figure is missing.
     pub check_complete: bool,
 }
@@ -63,6 +66,7 @@ impl Default for Options {
             only: None,
             quick: false,
             json: None,
+            html: None,
             check_complete: false,
         }
     }
@@ -87,6 +91,7 @@ impl Options {
                 "--rounds" => rounds = Some(positive(&mut args, &arg)?),
                 "--workers" => options.workers = positives(&mut args, &arg)?,
                 "--json" => options.json = Some(value(&mut args, &arg)?),
+                "--html" => options.html = Some(value(&mut args, &arg)?),
                 "--only" => {
                     let names: String = value(&mut args, &arg)?;
                     options.only = Some(names.split(',').map(str::to_owned).collect());

@@ -1,5 +1,6 @@
-//! Tables and JSON.
+//! Tables, JSON, and a page.
 
+pub mod html;
 pub mod json;
 pub mod table;
 pub mod text;

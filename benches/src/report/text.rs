@@ -108,7 +108,8 @@ fn figures<'a>(
     table
 }
 
-fn spread(series: &Series, combine: Combine) -> String {
+/// A figure with the least and the greatest of its rounds.
+pub(super) fn spread(series: &Series, combine: Combine) -> String {
     let (Some(value), Some(min), Some(max)) =
         (series.combined(combine), series.min(), series.max())
     else {
