@@ -1,122 +1,68 @@
 //! Rounds, rotation, failures.
 
-use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
 use crate::machine::Neighbours;
 use crate::options::Options;
-use crate::probe::{Contestant, Field, Kind, ProbeInfo, Setup};
-use crate::stats::Series;
+use crate::probe::{Contestant, Kind, ProbeInfo, Setup};
+use crate::results::{Block, Failure, Results};
 use crate::watchdog::Watchdog;
 
 /// Guards are long and steady: this many rounds of them are enough.
 const GUARD_ROUNDS: usize = 3;
 
-/// One figure of one probe, for every runtime.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// The case or guard.
-    pub probe: ProbeInfo,
-    /// Which of its figures.
-    pub field: Field,
-    /// One series for each of [`Results::runtimes`].
-    pub series: Vec<Series>,
-}
-
-impl Row {
-    /// The figure of the runtime at this index, if there is one.
-    pub fn figure(&self, runtime: usize) -> Option<f64> {
-        self.series[runtime].combined(self.field.combine)
-    }
-}
-
-/// A measurement that panicked: a wrong result, or a fault of the runtime.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    what: String,
-    message: String,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.message)
-    }
-}
-
-/// Everything a run measured.
-#[derive(Clone, Debug)]
-pub struct Results {
-    /// Names of the runtimes, in the order of the columns.
-    pub runtimes: Vec<&'static str>,
-    /// One row for each figure of each selected probe.
-    pub rows: Vec<Row>,
-    /// What went wrong.
-    pub failures: Vec<Failure>,
-    /// What other processes took of the processors, in percent, a round.
-    pub neighbours: Series,
-}
-
-impl Results {
-    /// Probe, field and runtime of every figure that there is not.
-    pub fn missing(&self) -> Vec<String> {
-        let mut gaps = Vec::new();
-        for row in &self.rows {
-            for (runtime, series) in self.runtimes.iter().zip(&row.series) {
-                if !series.is_complete() {
-                    let path = row.probe.path();
-                    gaps.push(format!("{path} {} on {runtime}", row.field.name));
-                }
-            }
-        }
-        gaps
-    }
-
-    /// The row of a case's or guard's field.
-    pub fn row(&self, probe: &str, field: Field) -> Option<&Row> {
-        self.rows.iter().find(|row| row.probe.name == probe && row.field == field)
-    }
-
-    fn record(&mut self, probe: &ProbeInfo, runtime: usize, figures: &[f64]) {
-        assert_eq!(figures.len(), probe.fields.len(), "{}", probe.path());
-        for (field, figure) in probe.fields.iter().zip(figures) {
-            let row = self
-                .rows
-                .iter_mut()
-                .find(|row| row.probe.name == probe.name && row.field == *field);
-            row.expect("a row for each field").series[runtime].push(*figure);
-        }
-    }
-}
-
 /// Measures everything that `options` select.
 pub fn run(options: &Options, contestants: &[Box<dyn Contestant>]) -> Results {
-    let setup = Setup::new(options);
     let selected = selected(options, contestants);
-    let mut results = empty_results(contestants, &selected);
-    let watchdog = Watchdog::start();
+    let probes: Vec<_> = selected.iter().map(|(_, probe)| *probe).collect();
+    let mut results = Results::empty(&options.workers, contestants, &probes);
+    let driver = Driver { options, contestants, selected, watchdog: Watchdog::start() };
     for round in 0..options.rounds {
         eprintln!("round {} of {}", round + 1, options.rounds);
         let neighbours = Neighbours::watch();
-        for (place, (index, probe)) in selected.iter().enumerate() {
-            if probe.kind == Kind::Guard && round >= GUARD_ROUNDS {
-                continue;
-            }
-            for turn in 0..contestants.len() {
-                let runtime = (round + place + turn) % contestants.len();
-                let contestant = &*contestants[runtime];
-                let what = format!("{} on {}", probe.path(), contestant.name());
-                let measure = || contestant.measure(*index, &setup);
-                match watchdog.watch(what.clone(), || caught(measure)) {
-                    Ok(figures) => results.record(probe, runtime, &figures),
-                    Err(message) => results.failures.push(Failure { what, message }),
-                }
-            }
+        for block in &mut results.blocks {
+            results.failures.append(&mut driver.measure(round, block));
         }
         if let Some(percent) = neighbours.percent() {
             results.neighbours.push(percent);
         }
     }
     results
+}
+
+struct Driver<'a> {
+    options: &'a Options,
+    contestants: &'a [Box<dyn Contestant>],
+    selected: Vec<(usize, ProbeInfo)>,
+    watchdog: Watchdog,
+}
+
+impl Driver<'_> {
+    /// A round with one number of workers.
+    fn measure(&self, round: usize, block: &mut Block) -> Vec<Failure> {
+        let setup = Setup::new(self.options, block.workers);
+        let mut failures = Vec::new();
+        for (place, (index, probe)) in self.selected.iter().enumerate() {
+            if probe.kind == Kind::Guard && round >= GUARD_ROUNDS {
+                continue;
+            }
+            for turn in 0..self.contestants.len() {
+                let runtime = (round + place + turn) % self.contestants.len();
+                let contestant = &*self.contestants[runtime];
+                if !contestant.takes_part(probe) {
+                    continue;
+                }
+                let (name, workers) = (contestant.name(), block.workers);
+                let what = format!("{} on {name} ({workers} workers)", probe.path());
+                let measure = || contestant.measure(*index, &setup);
+                match self.watchdog.watch(what.clone(), || caught(measure)) {
+                    Ok(figures) => block.record(probe, runtime, &figures),
+                    Err(message) => failures.push(Failure { what, message }),
+                }
+            }
+        }
+        failures
+    }
 }
 
 /// What `measure` returns, or the message of its panic.
@@ -134,66 +80,57 @@ fn selected(options: &Options, contestants: &[Box<dyn Contestant>]) -> Vec<(usiz
         .unwrap_or_default()
         .into_iter()
         .enumerate()
-        .filter(|(_, probe)| options.selects(&probe.path()))
+        .filter(|(_, probe)| options.selects(probe))
         .collect()
-}
-
-fn empty_results(contestants: &[Box<dyn Contestant>], selected: &[(usize, ProbeInfo)]) -> Results {
-    let row = |probe: ProbeInfo, field: Field| Row {
-        probe,
-        field,
-        series: vec![Series::default(); contestants.len()],
-    };
-    Results {
-        runtimes: contestants.iter().map(|one| one.name()).collect(),
-        rows: selected
-            .iter()
-            .flat_map(|(_, probe)| probe.fields.iter().map(|field| row(*probe, *field)))
-            .collect(),
-        failures: Vec::new(),
-        neighbours: Series::default(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::BytesPerTask;
+    use crate::child::Child;
     use crate::probe::WALL;
 
-    /// Succeeds on the first of its two probes and panics on the other.
+    /// Succeeds on the first of its probes, panics on the second, and takes no part in the third.
     struct Halfway;
 
-    const fn info(name: &'static str) -> ProbeInfo {
-        ProbeInfo { name, kind: Kind::Case, operation: "task", fields: &[WALL] }
+    const fn probe(name: &'static str) -> ProbeInfo {
+        ProbeInfo { fields: &[WALL], ..ProbeInfo::case(name, "task") }
     }
 
     impl Contestant for Halfway {
         fn name(&self) -> &'static str {
             "halfway"
         }
-        fn package(&self) -> &'static str {
-            "halfway"
+        fn version(&self) -> String {
+            "0.5".into()
         }
         fn probes(&self) -> Vec<ProbeInfo> {
-            vec![info("good"), info("bad")]
+            vec![probe("good"), probe("bad"), probe("other")]
+        }
+        fn takes_part(&self, probe: &ProbeInfo) -> bool {
+            probe.name != "other"
         }
         fn measure(&self, probe: usize, _setup: &Setup) -> Vec<f64> {
             assert_eq!(probe, 0, "wrong result");
             vec![1.0]
         }
-        fn bytes_per_task(&self, _child: &BytesPerTask) -> f64 {
+        fn memory(&self, _child: &Child) -> f64 {
             unreachable!("it has no guards")
         }
     }
 
     #[test]
     fn a_panic_costs_one_figure_and_is_reported() {
-        let options = Options { rounds: 2, ..Options::default() };
+        let options = Options { rounds: 2, workers: vec![1, 4], ..Options::default() };
         let results = run(&options, &[Box::new(Halfway)]);
-        assert_eq!(results.rows[0].series[0].samples(), [1.0, 1.0]);
-        assert_eq!(results.missing(), ["case/bad wall_ns on halfway"]);
-        assert_eq!(results.failures.len(), 2);
+        for block in &results.blocks {
+            let good = block.rows[0].series[0].as_ref();
+            assert_eq!(good.expect("it takes part").samples(), [1.0, 1.0]);
+            assert!(block.rows[2].series[0].is_none());
+        }
+        let missing = [1, 4].map(|n| format!("case/bad wall_ns on halfway ({n} workers)"));
+        assert_eq!(results.missing(), missing);
+        assert_eq!(results.failures.len(), 4);
         assert!(results.failures[0].to_string().contains("wrong result"));
     }
 }

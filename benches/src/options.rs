@@ -1,19 +1,26 @@
 //! The command line.
 
+use std::iter;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+use crate::child::Child;
+use crate::probe::ProbeInfo;
 
 /// Shown by `--help` and after a mistake.
 pub const HELP: &str = "\
 cargo bench -p filch-benches -- [FILTER]... [OPTIONS]
 
-FILTER               part of `case/NAME` or `guard/NAME`; several mean any of them
+FILTER               part of `case/NAME` or `guard/NAME`; several mean any of them; what runs on
+                     demand only needs its whole name
 --list               names the cases, the guards and the runtimes
 --rounds N           rounds (7); guards take part in the first three
---workers N          worker threads of each runtime (2)
+--workers N,M        worker threads of each runtime (2); of several numbers each by itself
 --only A,B           only these runtimes
 --quick              a tenth of the work, one round
 --json FILE          writes every sample there too
+--html FILE          writes the report there as a page with charts
 --check-complete     fails unless every case x runtime x field has a figure";
 
 /// What the command line asks for.
@@ -25,8 +32,8 @@ pub enum Command {
     List,
     /// Show [`HELP`].
     Help,
-    /// Be the fresh process of the guard `bytes_per_task` (not for people).
-    BytesPerTask(BytesPerTask),
+    /// Be the fresh process of a guard of memory (not for people).
+    Child(Child),
 }
 
 /// Settings of a run.
@@ -36,49 +43,18 @@ pub struct Options {
     pub filters: Vec<String>,
     /// How often everything is measured.
     pub rounds: usize,
-    /// Worker threads of each runtime.
-    pub workers: usize,
+    /// Worker threads of each runtime; one number after another.
+    pub workers: Vec<usize>,
     /// Names of the runtimes that take part; `None` for all.
     pub only: Option<Vec<String>>,
     /// A tenth of the work.
     pub quick: bool,
     /// Where to write the samples.
     pub json: Option<PathBuf>,
+    /// Where to write the page.
+    pub html: Option<PathBuf>,
     /// Fail when a figure is missing.
     pub check_complete: bool,
-}
-
-/// What the child process of the guard `bytes_per_task` is told.
-#[derive(Clone, Debug, Default)]
-pub struct BytesPerTask {
-    /// Name of the runtime.
-    pub runtime: String,
-    /// Its worker threads.
-    pub workers: usize,
-    /// How many tasks to spawn.
-    pub tasks: usize,
-    /// Whether they sleep; else they wait for nothing.
-    pub sleeping: bool,
-}
-
-impl BytesPerTask {
-    const FLAG: &'static str = "--child-bytes-per-task";
-
-    /// The arguments that [`Options::parse`] turns into this again.
-    pub fn to_args(&self) -> [String; 5] {
-        let Self { runtime, workers, tasks, sleeping } = self;
-        let [workers, tasks] = [workers, tasks].map(usize::to_string);
-        [Self::FLAG.into(), runtime.clone(), workers, tasks, sleeping.to_string()]
-    }
-
-    fn from_args(args: &mut impl Iterator<Item = String>) -> Result<Self, String> {
-        Ok(Self {
-            runtime: value(args, Self::FLAG)?,
-            workers: value(args, Self::FLAG)?,
-            tasks: value(args, Self::FLAG)?,
-            sleeping: value(args, Self::FLAG)?,
-        })
-    }
 }
 
 impl Default for Options {
@@ -86,10 +62,11 @@ impl Default for Options {
         Self {
             filters: Vec::new(),
             rounds: 7,
-            workers: 2,
+            workers: vec![2],
             only: None,
             quick: false,
             json: None,
+            html: None,
             check_complete: false,
         }
     }
@@ -110,12 +87,11 @@ impl Options {
                 "--bench" => {}
                 "--help" | "-h" => return Ok(Command::Help),
                 "--list" => return Ok(Command::List),
-                BytesPerTask::FLAG => {
-                    return BytesPerTask::from_args(&mut args).map(Command::BytesPerTask);
-                }
+                Child::FLAG => return Child::from_args(&mut args).map(Command::Child),
                 "--rounds" => rounds = Some(positive(&mut args, &arg)?),
-                "--workers" => options.workers = positive(&mut args, &arg)?,
+                "--workers" => options.workers = positives(&mut args, &arg)?,
                 "--json" => options.json = Some(value(&mut args, &arg)?),
+                "--html" => options.html = Some(value(&mut args, &arg)?),
                 "--only" => {
                     let names: String = value(&mut args, &arg)?;
                     options.only = Some(names.split(',').map(str::to_owned).collect());
@@ -132,27 +108,46 @@ impl Options {
         Ok(Command::Compare(options))
     }
 
-    /// Whether the filters select the probe with this path.
-    pub fn selects(&self, path: &str) -> bool {
-        self.filters.is_empty() || self.filters.iter().any(|part| path.contains(part.as_str()))
+    /// Whether a runtime of this name may take part.
+    pub fn lets_take_part(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.iter().any(|one| one == name))
+    }
+
+    /// Whether the filters select this probe.
+    pub fn selects(&self, probe: &ProbeInfo) -> bool {
+        let path = probe.path();
+        let mut filters = self.filters.iter();
+        if probe.on_demand {
+            return filters.any(|whole| *whole == path || whole == probe.name);
+        }
+        self.filters.is_empty() || filters.any(|part| path.contains(part.as_str()))
     }
 }
 
-fn value<T: FromStr>(args: &mut impl Iterator<Item = String>, flag: &str) -> Result<T, String> {
+/// The next argument, read as the value of `flag`.
+///
+/// # Errors
+/// A sentence for the user: there is none, or it makes no sense.
+pub fn value<T: FromStr>(args: &mut impl Iterator<Item = String>, flag: &str) -> Result<T, String> {
     let text = args.next().ok_or_else(|| format!("{flag} needs a value"))?;
     text.parse().map_err(|_| format!("{flag} cannot be {text:?}"))
 }
 
 fn positive(args: &mut impl Iterator<Item = String>, flag: &str) -> Result<usize, String> {
-    match value(args, flag)? {
-        0 => Err(format!("{flag} must be at least 1")),
-        number => Ok(number),
-    }
+    let number: NonZero<usize> = value(args, flag)?;
+    Ok(number.get())
+}
+
+/// A list with commas.
+fn positives(args: &mut impl Iterator<Item = String>, flag: &str) -> Result<Vec<usize>, String> {
+    let list: String = value(args, flag)?;
+    list.split(',').map(|number| positive(&mut iter::once(number.to_owned()), flag)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::child::Memory;
 
     fn parse(line: &str) -> Result<Command, String> {
         Options::parse(line.split_whitespace().map(str::to_owned))
@@ -167,9 +162,9 @@ mod tests {
 
     #[test]
     fn argument_of_cargo_is_ignored() {
-        let options = compare("--bench skynet idle --workers 3");
+        let options = compare("--bench skynet idle --workers 3,1");
         assert_eq!(options.filters, ["skynet", "idle"]);
-        assert_eq!((options.workers, options.rounds), (3, 7));
+        assert_eq!((options.workers, options.rounds), (vec![3, 1], 7));
     }
 
     #[test]
@@ -181,27 +176,39 @@ mod tests {
     #[test]
     fn filter_selects_by_kind_and_by_part_of_the_name() {
         let options = compare("guard skynet");
-        assert!(options.selects("guard/idle_cpu"));
-        assert!(options.selects("case/skynet"));
-        assert!(!options.selects("case/fib"));
+        assert!(options.selects(&ProbeInfo::guard("idle_cpu", "", &[])));
+        assert!(options.selects(&ProbeInfo::case("skynet", "")));
+        assert!(!options.selects(&ProbeInfo::case("fib", "")));
+    }
+
+    #[test]
+    fn on_demand_means_by_its_whole_name() {
+        let huge = ProbeInfo { on_demand: true, ..ProbeInfo::case("churn_huge", "") };
+        for line in ["", "churn", "case/"] {
+            assert!(!compare(line).selects(&huge), "{line}");
+        }
+        for line in ["churn_huge", "fib case/churn_huge"] {
+            assert!(compare(line).selects(&huge), "{line}");
+        }
     }
 
     #[test]
     fn nonsense_is_an_error() {
-        for line in ["--rounds", "--rounds 0", "--workers two", "--fast"] {
+        for line in
+            ["--rounds", "--rounds 0", "--workers two", "--workers 1,0", "--workers 1,", "--fast"]
+        {
             assert!(parse(line).is_err(), "{line}");
         }
     }
 
     #[test]
     fn child_arguments_survive_the_way_through_the_command_line() {
-        let sent = BytesPerTask { runtime: "tokio".into(), workers: 2, tasks: 500, sleeping: true };
-        match Options::parse(sent.to_args()) {
-            Ok(Command::BytesPerTask(got)) => assert_eq!(
-                (got.runtime, got.workers, got.tasks, got.sleeping),
-                (sent.runtime, sent.workers, sent.tasks, sent.sleeping)
-            ),
-            other => panic!("not the child's command: {other:?}"),
+        for memory in [Memory::Sleeping, Memory::Detached] {
+            let sent = Child { runtime: "tokio".into(), workers: 2, reduction: 1, memory };
+            match Options::parse(sent.to_args()) {
+                Ok(Command::Child(got)) => assert_eq!(got, sent),
+                other => panic!("not the child's command: {other:?}"),
+            }
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::child::Child;
 use crate::clock::Cost;
-use crate::options::{BytesPerTask, Options};
+use crate::options::Options;
 use crate::peer::Timers;
 use crate::stats::Combine;
-use crate::{cases, guards};
+use crate::{cases, guards, machine};
 
 /// One figure of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,9 +57,28 @@ pub struct ProbeInfo {
     pub operation: &'static str,
     /// Its figures.
     pub fields: &'static [Field],
+    /// Whether it is about timers.
+    pub timers: bool,
+    /// Whether it runs only when it is asked for by its whole name.
+    pub on_demand: bool,
 }
 
 impl ProbeInfo {
+    /// A case.
+    pub const fn case(name: &'static str, operation: &'static str) -> Self {
+        let fields = &[WALL, CPU];
+        Self { name, kind: Kind::Case, operation, fields, timers: false, on_demand: false }
+    }
+
+    /// A guard.
+    pub const fn guard(
+        name: &'static str,
+        operation: &'static str,
+        fields: &'static [Field],
+    ) -> Self {
+        Self { name, kind: Kind::Guard, operation, fields, timers: false, on_demand: false }
+    }
+
     /// `case/NAME` or `guard/NAME`: what filters are matched against.
     pub fn path(&self) -> String {
         let kind = match self.kind {
@@ -80,6 +100,11 @@ pub struct Scale {
 impl Scale {
     /// All of it.
     pub const FULL: Self = Self { reduction: 0 };
+
+    /// So many tenths below it.
+    pub const fn reduced(reduction: u32) -> Self {
+        Self { reduction }
+    }
 
     /// A tenth of this.
     pub const fn tenth(self) -> Self {
@@ -128,11 +153,10 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// What the command line asks for.
-    pub fn new(options: &Options) -> Self {
+    /// What the command line asks for, with this many workers.
+    pub fn new(options: &Options, workers: usize) -> Self {
         let full = Scale::FULL;
         let scale = if options.quick { full.tenth() } else { full };
-        let workers = options.workers;
         Self { workers, scale }
     }
 
@@ -160,7 +184,7 @@ enum Body<P> {
 impl<P: Timers> Probe<P> {
     /// A case: does its work on the given runtime and says what it took.
     pub fn case(name: &'static str, operation: &'static str, run: fn(&P, Scale) -> Run) -> Self {
-        let info = ProbeInfo { name, kind: Kind::Case, operation, fields: &[WALL, CPU] };
+        let info = ProbeInfo::case(name, operation);
         let body = Body::Case(P::start, run);
         Self { info, body }
     }
@@ -171,7 +195,7 @@ impl<P: Timers> Probe<P> {
         operation: &'static str,
         run: fn(&P, Scale) -> Run,
     ) -> Self {
-        let info = ProbeInfo { name, kind: Kind::Case, operation, fields: &[WALL, CPU] };
+        let info = ProbeInfo { timers: true, ..ProbeInfo::case(name, operation) };
         let body = Body::Case(P::start_with_timers, run);
         Self { info, body }
     }
@@ -183,9 +207,27 @@ impl<P: Timers> Probe<P> {
         fields: &'static [Field],
         run: fn(&Setup) -> Vec<f64>,
     ) -> Self {
-        let info = ProbeInfo { name, kind: Kind::Guard, operation, fields };
+        let info = ProbeInfo::guard(name, operation, fields);
         let body = Body::Guard(run);
         Self { info, body }
+    }
+
+    /// A guard of timers.
+    pub fn timer_guard(
+        name: &'static str,
+        operation: &'static str,
+        fields: &'static [Field],
+        run: fn(&Setup) -> Vec<f64>,
+    ) -> Self {
+        let info = ProbeInfo { timers: true, ..ProbeInfo::guard(name, operation, fields) };
+        let body = Body::Guard(run);
+        Self { info, body }
+    }
+
+    /// Only when it is asked for.
+    pub fn on_demand(mut self) -> Self {
+        self.info.on_demand = true;
+        self
     }
 
     /// Measures once: on a fresh runtime and, for a case, after a warm-up of a tenth of the work.
@@ -205,14 +247,22 @@ impl<P: Timers> Probe<P> {
 pub trait Contestant {
     /// Name in tables and options.
     fn name(&self) -> &'static str;
-    /// Name of the package in the lock file.
-    fn package(&self) -> &'static str;
+    /// Its version.
+    fn version(&self) -> String;
+    /// Whether it does the same work by other means, and so is no peer.
+    fn is_reference(&self) -> bool {
+        false
+    }
     /// All probes; the same ones in the same order for every contestant.
     fn probes(&self) -> Vec<ProbeInfo>;
+    /// Whether it takes part in this probe.
+    fn takes_part(&self, _probe: &ProbeInfo) -> bool {
+        true
+    }
     /// Measures the probe at this index once: one figure for each field.
     fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64>;
-    /// The child's part of the guard `bytes_per_task`: the figure.
-    fn bytes_per_task(&self, child: &BytesPerTask) -> f64;
+    /// What [`Child::run`] gives: the figure in bytes, measured in this process.
+    fn memory(&self, child: &Child) -> f64;
 }
 
 /// The [`Contestant`] made of a [`Peer`](crate::peer::Peer).
@@ -241,19 +291,23 @@ impl<P: Timers> Contestant for Entry<P> {
         P::NAME
     }
 
-    fn package(&self) -> &'static str {
-        P::PACKAGE
+    fn version(&self) -> String {
+        machine::locked_version(P::PACKAGE).into()
     }
 
     fn probes(&self) -> Vec<ProbeInfo> {
         self.probes.iter().map(|probe| probe.info).collect()
     }
 
+    fn takes_part(&self, probe: &ProbeInfo) -> bool {
+        probe.timers || !P::ONLY_TIMERS
+    }
+
     fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64> {
         self.probes[probe].measure(setup)
     }
 
-    fn bytes_per_task(&self, child: &BytesPerTask) -> f64 {
+    fn memory(&self, child: &Child) -> f64 {
         guards::memory::measure_here::<P>(child)
     }
 }

@@ -8,7 +8,7 @@ use crate::peer::Peer;
 use crate::probe::{Run, Scale};
 
 /// Children of each inner task of `skynet`.
-const FAN_OUT: u64 = 10;
+pub const FAN_OUT: u64 = 10;
 
 /// `skynet`: a tree of tasks with ten children each and 1 000 000 leaves; a leaf returns its
 /// number, the others the sum of their children. 1 111 111 tasks, the root included.
@@ -17,8 +17,12 @@ pub fn skynet<P: Peer>(peer: &P, scale: Scale) -> Run {
     let body = async move { spawn_branch::<P>(0, leaves).await };
     let (cost, sum) = in_task(peer, timed(body));
     assert_eq!(sum, leaves * (leaves - 1) / 2, "sum of the leaves");
-    let tasks = (leaves * FAN_OUT - 1) / (FAN_OUT - 1);
-    Run::new(cost, tasks as usize)
+    Run::new(cost, nodes(leaves))
+}
+
+/// Nodes of the tree of `skynet` with so many leaves.
+pub fn nodes(leaves: u64) -> usize {
+    ((leaves * FAN_OUT - 1) / (FAN_OUT - 1)) as usize
 }
 
 fn spawn_branch<P: Peer>(first: u64, leaves: u64) -> P::Join<u64> {
@@ -41,14 +45,34 @@ async fn branch<P: Peer>(first: u64, leaves: u64) -> u64 {
 
 /// `fib`: the 25th Fibonacci number, every call of the recursion a task of its own: 242 785 tasks.
 pub fn fib<P: Peer>(peer: &P, scale: Scale) -> Run {
-    // Five less is about a tenth of the tasks.
-    let n = 25 - 5 * u64::from(scale.reduction());
+    let expected = Fibonacci::new(scale);
+    let n = expected.n;
     let body = async move { spawn_fib::<P>(n).await };
     let (cost, value) = in_task(peer, timed(body));
-    let (expected, next) = (0..n).fold((0, 1), |(a, b), _| (b, a + b));
-    assert_eq!(value, expected, "Fibonacci number");
-    // calls(n) = 1 + calls(n - 1) + calls(n - 2) = 2 fib(n + 1) - 1
-    Run::new(cost, 2 * next as usize - 1)
+    assert_eq!(value, expected.value, "Fibonacci number");
+    Run::new(cost, expected.calls)
+}
+
+/// A Fibonacci number.
+#[derive(Clone, Copy, Debug)]
+pub struct Fibonacci {
+    /// Its rank.
+    pub n: u64,
+    /// The number.
+    pub value: u64,
+    /// Calls of the recursion for it.
+    pub calls: usize,
+}
+
+impl Fibonacci {
+    /// The one that `fib` computes.
+    pub fn new(scale: Scale) -> Self {
+        // Five less is about a tenth of the calls.
+        let n = 25 - 5 * u64::from(scale.reduction());
+        let (value, next) = (0..n).fold((0, 1), |(a, b), _| (b, a + b));
+        // calls(n) = 1 + calls(n - 1) + calls(n - 2) = 2 fib(n + 1) - 1
+        Self { n, value, calls: 2 * next as usize - 1 }
+    }
 }
 
 fn spawn_fib<P: Peer>(n: u64) -> P::Join<u64> {
@@ -67,22 +91,26 @@ async fn fib_task<P: Peer>(n: u64) -> u64 {
 /// `nqueens`: the solutions of the ten queens' problem, a task for each legal placement: an
 /// irregular tree of 35 539 tasks, the root included.
 pub fn nqueens<P: Peer>(peer: &P, scale: Scale) -> Run {
-    // Sizes about a tenth of each other, with their solutions and legal placements.
-    let (size, solutions, tasks) = match scale.reduction() {
-        0 => (10, 724, 35_539),
-        1 => (8, 92, 2_057),
-        _ => (6, 4, 153),
-    };
-    let board = Board::empty(size);
+    let (board, expected) = queens(scale);
     let body = async move { spawn_place::<P>(board).await };
     let (cost, found) = in_task(peer, timed(body));
-    assert_eq!(found, (solutions, tasks), "solutions and placements");
-    Run::new(cost, tasks)
+    assert_eq!(found, expected, "solutions and placements");
+    Run::new(cost, expected.1)
+}
+
+/// The board of `nqueens`, and its solutions and legal placements, the root included.
+pub fn queens(scale: Scale) -> (Board, (usize, usize)) {
+    // Sizes about a tenth of each other.
+    match scale.reduction() {
+        0 => (Board::empty(10), (724, 35_539)),
+        1 => (Board::empty(8), (92, 2_057)),
+        _ => (Board::empty(6), (4, 153)),
+    }
 }
 
 /// The rows above, as the columns of the next row that they attack.
 #[derive(Clone, Copy, Debug)]
-struct Board {
+pub struct Board {
     size: u32,
     columns: u32,
     falling: u32,
@@ -94,12 +122,13 @@ impl Board {
         Self { size, columns: 0, falling: 0, rising: 0 }
     }
 
-    fn is_full(self) -> bool {
+    /// Whether there is a queen in each row.
+    pub fn is_full(self) -> bool {
         self.columns.count_ones() == self.size
     }
 
     /// The boards with one more queen in the next row.
-    fn children(self) -> impl Iterator<Item = Self> {
+    pub fn children(self) -> impl Iterator<Item = Self> {
         let taken = self.columns | self.falling | self.rising;
         (0..self.size).map(|column| 1 << column).filter(move |queen| taken & queen == 0).map(
             move |queen| Self {

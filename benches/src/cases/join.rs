@@ -3,6 +3,7 @@
 //!
 //! The futures are boxed, as those of a recursive `async fn` are, with every runtime alike.
 
+use super::fork::{FAN_OUT, Fibonacci, nodes};
 use super::{in_task, timed};
 use crate::peer::Peer;
 use crate::probe::{Run, Scale};
@@ -11,15 +12,12 @@ use std::pin::Pin;
 
 type Boxed = Pin<Box<dyn Future<Output = u64> + Send>>;
 
-/// Children of each inner node of `skynet_join`.
-const FAN_OUT: u64 = 10;
-
 /// `skynet_join`: the tree of `skynet`, each inner node a `join_all` of its ten children.
 pub fn skynet<P: Peer>(peer: &P, scale: Scale) -> Run {
     let leaves = scale.count(1_000_000) as u64;
     let (cost, sum) = in_task(peer, timed(branch::<P>(0, leaves)));
     assert_eq!(sum, leaves * (leaves - 1) / 2, "sum of the leaves");
-    Run::new(cost, ((leaves * FAN_OUT - 1) / (FAN_OUT - 1)) as usize)
+    Run::new(cost, nodes(leaves))
 }
 
 fn branch<P: Peer>(first: u64, leaves: u64) -> Boxed {
@@ -35,12 +33,10 @@ fn branch<P: Peer>(first: u64, leaves: u64) -> Boxed {
 
 /// `fib_join`: fib(25), each call a `join` of two; 242 785 calls.
 pub fn fib<P: Peer>(peer: &P, scale: Scale) -> Run {
-    // Five less is about a tenth of the calls.
-    let n = 25 - 5 * u64::from(scale.reduction());
-    let (cost, value) = in_task(peer, timed(call::<P>(n)));
-    let (expected, next) = (0..n).fold((0, 1), |(a, b), _| (b, a + b));
-    assert_eq!(value, expected, "Fibonacci number");
-    Run::new(cost, 2 * next as usize - 1)
+    let expected = Fibonacci::new(scale);
+    let (cost, value) = in_task(peer, timed(call::<P>(expected.n)));
+    assert_eq!(value, expected.value, "Fibonacci number");
+    Run::new(cost, expected.calls)
 }
 
 fn call<P: Peer>(n: u64) -> Boxed {

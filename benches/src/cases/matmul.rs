@@ -17,10 +17,9 @@ type Block = [i32; EDGE * EDGE];
 /// `matmul`: two 1024 x 1024 matrices of `i32`, divided into quarters down to blocks of 32 x 32,
 /// in two phases of four tasks at each step; per product of two blocks (32 768 of them).
 pub fn matmul<P: Peer>(peer: &P, scale: Scale) -> Run {
-    // Half the edge is an eighth of the work.
-    let side = SIDE >> scale.reduction();
+    let side = side(scale);
     let product = Arc::new(Product::new(side));
-    let whole = Part { row: 0, column: 0, depth: 0, side };
+    let whole = Part::whole(side);
     let shared = Arc::clone(&product);
     let body = async move { spawn_part::<P>(shared, whole).await };
     let (cost, ()) = in_task(peer, timed(body));
@@ -28,18 +27,30 @@ pub fn matmul<P: Peer>(peer: &P, scale: Scale) -> Run {
     Run::new(cost, side.pow(3))
 }
 
+/// Blocks along an edge of the matrix.
+pub fn side(scale: Scale) -> usize {
+    // Half the edge is an eighth of the work.
+    SIDE >> scale.reduction()
+}
+
 /// A part of the work: `side`³ products of blocks, from these blocks on.
 #[derive(Clone, Copy, Debug)]
-struct Part {
+pub struct Part {
     row: usize,
     column: usize,
     depth: usize,
-    side: usize,
+    /// Blocks along its edges.
+    pub side: usize,
 }
 
 impl Part {
+    /// All of the work.
+    pub fn whole(side: usize) -> Self {
+        Self { row: 0, column: 0, depth: 0, side }
+    }
+
     /// The quarter of the result with this number, of the half of the depth that `phase` names.
-    fn quarter(self, phase: usize, number: usize) -> Self {
+    pub fn quarter(self, phase: usize, number: usize) -> Self {
         let side = self.side / 2;
         Self {
             row: self.row + side * (number / 2),
@@ -71,7 +82,7 @@ async fn multiply<P: Peer>(product: Arc<Product>, part: Part) {
 
 /// Two matrices and their product, stored by blocks.
 #[derive(Debug)]
-struct Product {
+pub struct Product {
     side: usize,
     left: Vec<Block>,
     right: Vec<Block>,
@@ -80,7 +91,8 @@ struct Product {
 }
 
 impl Product {
-    fn new(side: usize) -> Self {
+    /// Matrices of so many blocks along an edge; the product is still zero.
+    pub fn new(side: usize) -> Self {
         let block =
             |seed: usize| array::from_fn(|index| ((seed * 31 + index * 17) % 101) as i32 - 50);
         let blocks = side * side;
@@ -92,7 +104,8 @@ impl Product {
         }
     }
 
-    fn multiply_block(&self, part: Part) {
+    /// Adds the one product that a part of side 1 is.
+    pub fn multiply_block(&self, part: Part) {
         let left = &self.left[part.row * self.side + part.depth];
         let right = &self.right[part.depth * self.side + part.column];
         let result = &self.result[part.row * self.side + part.column];
@@ -107,7 +120,7 @@ impl Product {
     }
 
     /// Freivalds' check: for a vector v, left (right v) is result v.
-    fn is_right(&self) -> bool {
+    pub fn is_right(&self) -> bool {
         let vector: Vec<i32> = (0..self.side * EDGE).map(|n| n as i32 % 13 - 6).collect();
         let result: Vec<Block> = self.result.iter().map(|b| *b.lock().unwrap()).collect();
         let product = self.apply(&self.left, &self.apply(&self.right, &vector));

@@ -4,7 +4,9 @@
 //! says what it took. Bodies run inside a spawned task, hence on a worker of every runtime, unless
 //! the case is about threads outside.
 
+pub mod change;
 pub mod channel;
+pub mod churn;
 pub mod coroutine;
 pub mod foreign;
 pub mod fork;
@@ -44,9 +46,14 @@ pub fn all<P: Timers>() -> Vec<Probe<P>> {
         Probe::case("foreign_handover", "round trip", foreign::handover),
         Probe::timer_case("timer_fire", "sleep", timers::fire),
         Probe::timer_case("timer_burst", "sleep", timers::burst),
-        Probe::timer_case("timeout_churn", "timeout", timers::timeout_churn),
+        Probe::timer_case("timeout_churn", "timeout", churn::alone),
+        Probe::timer_case("timeout_churn_live", "timeout", churn::beside_a_million),
+        Probe::timer_case("timeout_churn_live_10m", "timeout", churn::beside_ten_millions)
+            .on_demand(),
         Probe::timer_case("sleep_abort", "task", timers::sleep_abort),
-        Probe::timer_case("sleep_reset", "reset", timers::reset),
+        Probe::timer_case("sleep_reset", "reset", change::later),
+        Probe::timer_case("sleep_reset_earlier", "reset", change::earlier),
+        Probe::timer_case("sleep_cancel_remote", "sleep", change::cancel_remote),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Sleeping, and not sleeping to the end.
+//! Tasks that sleep, each once.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -61,33 +61,7 @@ pub fn burst<P: Timers>(peer: &P, scale: Scale) -> Run {
 }
 
 /// Longer than any measurement.
-const LONG: Duration = Duration::from_secs(30);
-/// Tasks of `timeout_churn`.
-const CHURNERS: usize = 100;
-
-/// `timeout_churn`: 100 tasks that 5 000 times each put a yield under a time limit of 30 s.
-pub fn timeout_churn<P: Timers>(peer: &P, scale: Scale) -> Run {
-    let times = scale.count(5_000);
-    let body = async move {
-        let tasks: Vec<_> = (0..CHURNERS).map(|_| P::spawn(churn::<P>(times))).collect();
-        let mut done = 0;
-        for task in tasks {
-            done += task.await;
-        }
-        done
-    };
-    let (cost, done) = in_task(peer, timed(body));
-    assert_eq!(done, CHURNERS * times, "yields in time");
-    Run::new(cost, done)
-}
-
-async fn churn<P: Timers>(times: usize) -> usize {
-    let mut done = 0;
-    for _ in 0..times {
-        done += usize::from(P::timeout(LONG, P::yield_now()).await.is_some());
-    }
-    done
-}
+pub const LONG: Duration = Duration::from_secs(30);
 
 /// Counts down when it is dropped.
 struct CountDown(&'static Latch);
@@ -125,26 +99,7 @@ async fn spawn_and_abort<P: Timers>(tasks: usize) {
     none_left.await.expect("the last future signals");
 }
 
-/// `sleep_reset`: one task resets a sleep that is registered to 30 s from now, 1 000 000 times over: what
-/// a connection does with its idle limit.
-pub fn reset<P: Timers>(peer: &P, scale: Scale) -> Run {
-    let times = scale.count(1_000_000);
-    let (cost, ()) = in_task(peer, async move {
-        let mut sleep = pin!(P::sleep(LONG));
-        assert!(is_pending(sleep.as_mut()).await, "early");
-        let resets = async {
-            for _ in 0..times {
-                P::reset(sleep.as_mut(), Instant::now() + LONG);
-            }
-        };
-        let outcome = timed(resets).await;
-        assert!(is_pending(sleep.as_mut()).await, "early");
-        outcome
-    });
-    Run::new(cost, times)
-}
-
 /// Polls once.
-async fn is_pending<F: Future<Output = ()>>(mut future: Pin<&mut F>) -> bool {
+pub async fn is_pending<F: Future<Output = ()>>(mut future: Pin<&mut F>) -> bool {
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
 }

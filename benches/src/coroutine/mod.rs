@@ -7,8 +7,9 @@ mod libraries;
 use std::fmt;
 
 use crate::cases::coroutine;
-use crate::options::BytesPerTask;
-use crate::probe::{CPU, Contestant, Kind, ProbeInfo, Run, Scale, Setup, WALL};
+use crate::child::Child;
+use crate::machine;
+use crate::probe::{Contestant, ProbeInfo, Run, Scale, Setup};
 
 /// A library of coroutines.
 pub trait Library {
@@ -46,11 +47,9 @@ struct Entry {
 
 impl Entry {
     fn of<L: Library>() -> Self {
-        let info =
-            |name, operation| ProbeInfo { name, kind: Kind::Case, operation, fields: &[WALL, CPU] };
         let cases: [(ProbeInfo, Case); 2] = [
-            (info("send_suspend", "round trip"), coroutine::round_trips::<L>),
-            (info("make_send_end", "coroutine"), coroutine::short_lives::<L>),
+            (ProbeInfo::case("send_suspend", "round trip"), coroutine::round_trips::<L>),
+            (ProbeInfo::case("make_send_end", "coroutine"), coroutine::short_lives::<L>),
         ];
         Self { name: L::NAME, package: L::PACKAGE, cases }
     }
@@ -67,8 +66,8 @@ impl Contestant for Entry {
         self.name
     }
 
-    fn package(&self) -> &'static str {
-        self.package
+    fn version(&self) -> String {
+        machine::locked_version(self.package).into()
     }
 
     fn probes(&self) -> Vec<ProbeInfo> {
@@ -81,7 +80,7 @@ impl Contestant for Entry {
         run(setup.scale).figures()
     }
 
-    fn bytes_per_task(&self, _child: &BytesPerTask) -> f64 {
-        unreachable!("the guard that asks for it compares runtimes")
+    fn memory(&self, _child: &Child) -> f64 {
+        unreachable!("the guards that ask for it compare runtimes")
     }
 }

@@ -1,70 +1,88 @@
-//! Memory of a task that waits.
+//! Memory of a task that waits, and of all of a case at its peak.
 
-use std::env;
 use std::future::Future;
 use std::pin::Pin;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use crate::cases::in_task;
-use crate::options::BytesPerTask;
+use crate::cases::{fork, in_task, spawn};
+use crate::child::{Child, Memory};
 use crate::peer::Timers;
-use crate::probe::{Field, Setup};
-use crate::proc::resident_bytes;
+use crate::probe::{Field, Run, Scale, Setup};
+use crate::proc::{peak_resident_bytes, resident_bytes};
 
 /// Growth of the resident memory, divided by the number of tasks.
 pub const FIELDS: &[Field] = &[Field::median("bytes")];
+
+/// Peaks of the resident memory, each in MiB.
+pub const PEAK_FIELDS: &[Field] = &[
+    Field::median("skynet_mib"),
+    Field::median("spawn_join_batch_mib"),
+    Field::median("spawn_detached_mib"),
+];
 
 /// Tasks at full scale.
 const TASKS: usize = 500_000;
 /// Tasks spawned at a time: what their queue takes must not count.
 const WAVE: usize = 1_000;
 
-/// `bytes_per_task`: 500 000 tasks that have been polled once and wait for ever; measured in a
-/// fresh process, because an allocator that has worked before has memory to reuse.
+/// `bytes_per_task`: 500 000 tasks that have been polled once and wait for ever.
 pub fn bytes_per_task<P: Timers>(setup: &Setup) -> Vec<f64> {
-    in_child::<P>(setup, false)
+    vec![Child::new(P::NAME, setup, Memory::Waiting).run()]
 }
 
 /// `bytes_per_sleep`: the same with tasks that sleep for an hour.
 pub fn bytes_per_sleep<P: Timers>(setup: &Setup) -> Vec<f64> {
-    in_child::<P>(setup, true)
+    vec![Child::new(P::NAME, setup, Memory::Sleeping).run()]
 }
 
-fn in_child<P: Timers>(setup: &Setup, sleeping: bool) -> Vec<f64> {
-    let child = BytesPerTask {
-        runtime: P::NAME.into(),
-        workers: setup.workers,
-        tasks: setup.scale.count(TASKS),
-        sleeping,
-    };
-    let output = Command::new(env::current_exe().expect("path of this program"))
-        .args(child.to_args())
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("the child runs");
-    assert!(output.status.success(), "child: {}", output.status);
-    let text = String::from_utf8_lossy(&output.stdout);
-    vec![text.trim().parse().expect("the child prints a number")]
+/// `peak_rss`: by how much the resident memory of a fresh process grows at most, from before the runtime
+/// is started until a case is over, which is not repeated for warming up.
+pub fn peak_rss<P: Timers>(setup: &Setup) -> Vec<f64> {
+    const MIB: f64 = 1024.0 * 1024.0;
+    let peak = |memory| Child::new(P::NAME, setup, memory).run() / MIB;
+    [Memory::Skynet, Memory::Batch, Memory::Detached].map(peak).into()
 }
 
 /// The child's part: the figure for `P`.
+pub fn measure_here<P: Timers>(child: &Child) -> f64 {
+    let peak = |case| peak_growth::<P>(child, case);
+    match child.memory {
+        Memory::Waiting => {
+            let peer = P::start(child.workers);
+            bytes_each::<P, _>(&peer, child, || Pending)
+        }
+        Memory::Sleeping => {
+            let peer = P::start_with_timers(child.workers);
+            bytes_each::<P, _>(&peer, child, || Sleeping::<P> { sleep: P::sleep(HOUR) })
+        }
+        Memory::Skynet => peak(fork::skynet::<P>),
+        Memory::Batch => peak(spawn::join_batch::<P>),
+        Memory::Detached => peak(spawn::detached::<P>),
+    }
+}
+
+fn peak_growth<P: Timers>(child: &Child, case: fn(&P, Scale) -> Run) -> f64 {
+    let before = resident_bytes();
+    let peer = P::start(child.workers);
+    case(&peer, child.scale());
+    peak_resident_bytes().saturating_sub(before) as f64
+}
+
+/// What a task takes that waits.
 ///
 /// The join handles are kept, and what they take is subtracted: async-executor frees a detached
 /// task that nobody could wake.
-pub fn measure_here<P: Timers>(child: &BytesPerTask) -> f64 {
-    let tasks = child.tasks;
-    let growth = if child.sleeping {
-        let peer = P::start_with_timers(child.workers);
-        in_task(&peer, growth::<P, _>(tasks, || Sleeping::<P> { sleep: P::sleep(HOUR) }))
-    } else {
-        in_task(&P::start(child.workers), growth::<P, _>(tasks, || Pending))
-    };
+fn bytes_each<P, F>(peer: &P, child: &Child, make: fn() -> F) -> f64
+where
+    P: Timers,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let tasks = child.scale().count(TASKS);
+    let growth = in_task(peer, growth::<P, F>(tasks, make));
     growth as f64 / tasks as f64 - size_of::<P::Join<()>>() as f64
 }
 

@@ -48,30 +48,59 @@ pub fn all<P: Timers>() -> Vec<Probe<P>> {
             memory::FIELDS,
             memory::bytes_per_task::<P>,
         ),
-        Probe::guard(
+        Probe::timer_guard(
             "bytes_per_sleep",
             "resident memory of a sleeping task",
             memory::FIELDS,
             memory::bytes_per_sleep::<P>,
         ),
         Probe::guard(
+            "peak_rss",
+            "peak of resident memory",
+            memory::PEAK_FIELDS,
+            memory::peak_rss::<P>,
+        ),
+        Probe::timer_guard(
             "stranding_sleep",
             "due 2 ms into 50 ms of spinning",
             stranding::FIELDS,
             stranding::slept::<P>,
         ),
-        Probe::guard(
+        Probe::timer_guard(
             "lateness_100us",
             "of sleeps of 100 µs",
             lateness::FIELDS,
             lateness::hundred_micros::<P>,
         ),
-        Probe::guard("lateness_1ms", "of sleeps of 1 ms", lateness::FIELDS, lateness::milli::<P>),
-        Probe::guard(
+        Probe::timer_guard(
+            "lateness_1ms",
+            "of sleeps of 1 ms",
+            lateness::FIELDS,
+            lateness::milli::<P>,
+        ),
+        Probe::timer_guard(
             "lateness_10ms",
             "of sleeps of 10 ms",
             lateness::FIELDS,
             lateness::ten_millis::<P>,
+        ),
+        Probe::timer_guard(
+            "lateness_busy_100us",
+            "of sleeps of 100 µs among polls of 10 µs",
+            lateness::BUSY_FIELDS,
+            lateness::busy_hundred_micros::<P>,
+        ),
+        Probe::timer_guard(
+            "lateness_busy_1ms",
+            "of sleeps of 1 ms among polls of 10 µs",
+            lateness::BUSY_FIELDS,
+            lateness::busy_milli::<P>,
+        ),
+        Probe::timer_guard(
+            "drift",
+            "of an interval of 1 ms",
+            lateness::DRIFT_FIELDS,
+            lateness::drift::<P>,
         ),
     ]
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use async_executor::{StaticExecutor, Task};
 use async_io::Timer;
 use futures_channel::oneshot;
-use futures_lite::future;
+use futures_lite::{StreamExt, future};
 
 use super::{Peer, Timers};
 
@@ -129,6 +129,7 @@ impl Future for Sleep {
 
 impl Timers for AsyncExecutor {
     type Sleep = Sleep;
+    type Interval = Timer;
 
     fn start_with_timers(workers: usize) -> Self {
         let workers = (0..workers).map(|_| Worker::start(true)).collect();
@@ -145,6 +146,14 @@ impl Timers for AsyncExecutor {
 
     fn reset(mut sleep: Pin<&mut Sleep>, deadline: Instant) {
         sleep.0.set_at(deadline);
+    }
+
+    fn interval_at(start: Instant, period: Duration) -> Timer {
+        Timer::interval_at(start, period)
+    }
+
+    async fn tick(interval: &mut Timer) {
+        interval.next().await;
     }
 
     fn timeout<F: Future + Send>(

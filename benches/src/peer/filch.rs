@@ -102,6 +102,7 @@ impl Peer for Filch {
 
 impl Timers for Filch {
     type Sleep = filch::Sleep<()>;
+    type Interval = filch::Interval;
 
     fn start_with_timers(workers: usize) -> Self {
         Self::start(workers)
@@ -117,6 +118,14 @@ impl Timers for Filch {
 
     fn reset(sleep: Pin<&mut Self::Sleep>, deadline: Instant) {
         sleep.reset(deadline);
+    }
+
+    fn interval_at(start: Instant, period: Duration) -> Self::Interval {
+        filch::interval_at(start, period)
+    }
+
+    async fn tick(interval: &mut Self::Interval) {
+        interval.tick().await;
     }
 
     fn timeout<F: Future + Send>(

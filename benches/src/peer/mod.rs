@@ -18,6 +18,8 @@ pub trait Peer: Sized + 'static {
     const NAME: &'static str;
     /// Name of the package in the lock file.
     const PACKAGE: &'static str;
+    /// Whether it takes part only where timers are measured.
+    const ONLY_TIMERS: bool = false;
 
     /// Resolves to the output of a task; panics when the task did.
     type Join<T: Send + 'static>: Future<Output = T> + Send + Unpin + 'static;
@@ -97,6 +99,8 @@ pub trait Peer: Sized + 'static {
 pub trait Timers: Peer {
     /// Ready once its time has come.
     type Sleep: Future<Output = ()> + Send + 'static;
+    /// Has its time come again and again; what was missed, it makes up for at once.
+    type Interval: Send + 'static;
 
     /// [`start`](Peer::start), with whatever it needs for timers.
     fn start_with_timers(workers: usize) -> Self;
@@ -109,6 +113,12 @@ pub trait Timers: Peer {
 
     /// Gives a sleep another deadline, in its place.
     fn reset(sleep: Pin<&mut Self::Sleep>, deadline: Instant);
+
+    /// An interval that ticks then for the first time.
+    fn interval_at(start: Instant, period: Duration) -> Self::Interval;
+
+    /// Waits for the next tick.
+    fn tick(interval: &mut Self::Interval) -> impl Future<Output = ()> + Send;
 
     /// Drives `future` for at most `duration`; `None`: the time was over.
     fn timeout<F: Future + Send>(

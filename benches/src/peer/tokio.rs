@@ -1,4 +1,7 @@
 //! Tokio's multi-thread runtime, without its I/O driver; with its timers where they are measured.
+//!
+//! Tokio has two sets of timers: one wheel for all workers, behind a lock, and as an alternative that is
+//! not stable yet, a wheel for each worker.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,9 +13,13 @@ use tokio::task::JoinHandle;
 
 use super::{Peer, Timers};
 
-/// A Tokio runtime.
+/// A Tokio runtime, with the alternative timers if so told.
 #[derive(Debug)]
-pub struct Tokio(Runtime);
+pub struct Tokio<const ALTERNATIVE: bool = false>(Runtime);
+
+/// Tokio with its alternative timers.
+#[cfg(tokio_unstable)]
+pub type TokioAlternative = Tokio<true>;
 
 /// Tokio's join handle, its error turned into a panic.
 #[derive(Debug)]
@@ -27,9 +34,10 @@ impl<T> Future for Join<T> {
     }
 }
 
-impl Peer for Tokio {
-    const NAME: &'static str = "tokio";
+impl<const ALTERNATIVE: bool> Peer for Tokio<ALTERNATIVE> {
+    const NAME: &'static str = if ALTERNATIVE { "tokio-alt" } else { "tokio" };
     const PACKAGE: &'static str = "tokio";
+    const ONLY_TIMERS: bool = ALTERNATIVE;
 
     type Join<T: Send + 'static> = Join<T>;
     type Handle = Handle;
@@ -86,12 +94,18 @@ impl Peer for Tokio {
     }
 }
 
-impl Timers for Tokio {
+impl<const ALTERNATIVE: bool> Timers for Tokio<ALTERNATIVE> {
     type Sleep = tokio::time::Sleep;
+    type Interval = tokio::time::Interval;
 
     fn start_with_timers(workers: usize) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(workers).enable_time().build();
-        Self(runtime.expect("a Tokio runtime"))
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(workers).enable_time();
+        #[cfg(tokio_unstable)]
+        if ALTERNATIVE {
+            builder.enable_alt_timer();
+        }
+        Self(builder.build().expect("a Tokio runtime"))
     }
 
     fn sleep(duration: Duration) -> Self::Sleep {
@@ -104,6 +118,14 @@ impl Timers for Tokio {
 
     fn reset(sleep: Pin<&mut Self::Sleep>, deadline: Instant) {
         sleep.reset(deadline.into());
+    }
+
+    fn interval_at(start: Instant, period: Duration) -> Self::Interval {
+        tokio::time::interval_at(start.into(), period)
+    }
+
+    async fn tick(interval: &mut Self::Interval) {
+        interval.tick().await;
     }
 
     fn timeout<F: Future + Send>(

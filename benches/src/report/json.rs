@@ -6,40 +6,41 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::Versions;
-use crate::driver::{Results, Row};
+use crate::allocator;
 use crate::machine;
 use crate::options::Options;
 use crate::probe::Kind;
+use crate::results::{Block, Results, Row};
 use crate::stats::Combine;
 
 /// Writes every sample to `path`.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(
-    path: &Path,
-    options: &Options,
-    versions: &Versions,
-    results: &Results,
-) -> io::Result<()> {
+pub fn write(path: &Path, options: &Options, results: &Results) -> io::Result<()> {
     let versions: Map<_, _> =
-        versions.iter().map(|(name, version)| ((*name).to_owned(), json!(version))).collect();
+        results.runtimes.iter().map(|one| (one.name.to_owned(), json!(one.version))).collect();
     let report = json!({
         "versions": versions,
+        "not_found": results.absent.iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "cpu": machine::cpu_model(),
         "processors": machine::processors(),
+        "allocator": allocator::name(),
         "workers": options.workers,
         "rounds": options.rounds,
         "quick": options.quick,
         "percent_taken_by_others": results.neighbours.samples(),
-        "figures": results.rows.iter().map(|row| figure(results, row)).collect::<Vec<_>>(),
+        "figures": results.blocks.iter().flat_map(|block| figures(results, block)).collect::<Vec<_>>(),
         "failures": results.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     fs::write(path, format!("{report:#}\n"))
 }
 
-fn figure(results: &Results, row: &Row) -> Value {
+fn figures(results: &Results, block: &Block) -> Vec<Value> {
+    block.rows.iter().map(|row| figure(results, block.workers, row)).collect()
+}
+
+fn figure(results: &Results, workers: usize, row: &Row) -> Value {
     let kind = match row.probe.kind {
         Kind::Case => "case",
         Kind::Guard => "guard",
@@ -53,9 +54,10 @@ fn figure(results: &Results, row: &Row) -> Value {
         .iter()
         .zip(&row.series)
         .enumerate()
-        .map(|(runtime, (name, series))| {
+        .filter_map(|(runtime, (info, series))| {
+            let series = series.as_ref()?;
             let value = json!({ "figure": row.figure(runtime), "samples": series.samples() });
-            ((*name).to_owned(), value)
+            Some((info.name.to_owned(), value))
         })
         .collect();
     json!({
@@ -63,6 +65,7 @@ fn figure(results: &Results, row: &Row) -> Value {
         "name": row.probe.name,
         "operation": row.probe.operation,
         "field": row.field.name,
+        "workers": workers,
         "combine": combine,
         "runtimes": by_runtime,
     })

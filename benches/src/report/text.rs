@@ -1,55 +1,75 @@
 //! The report for people.
 
+use super::SUBJECT;
 use super::table::{Table, figure};
-use super::{SUBJECT, Versions};
+use crate::allocator;
 use crate::cases::root;
-use crate::driver::{Results, Row};
+
 use crate::machine;
 use crate::options::Options;
 use crate::probe::{CPU, Kind, WALL};
+use crate::results::{BASE, Block, Results, Row, Side};
 use crate::stats::{Combine, Series};
 
 /// Shown where there is no figure.
 const NONE: &str = "-";
 
 /// The whole report.
-pub fn render(options: &Options, versions: &Versions, results: &Results) -> String {
-    let mut sections = vec![heading(options, versions, results)];
-    let cases = |row: &&Row| row.probe.kind == Kind::Case;
-    let mut add = |title: &str, table: Table| {
-        if table.has_rows() {
-            sections.push(format!("{title}\n\n{}", table.render()));
-        }
-    };
-    let wall = results.rows.iter().filter(cases).filter(|row| row.field == WALL);
-    add(
-        "Throughput: ns per operation, median (min–max)",
-        figures(results, wall, |row| row.probe.name.into()),
-    );
-    let cpu = results.rows.iter().filter(cases).filter(|row| row.field == CPU);
-    add(
-        "CPU time of all threads: ns per operation, median (min–max)",
-        figures(results, cpu, |row| row.probe.name.into()),
-    );
-    add("block_on root ÷ the same inside a task", roots(results));
-    let guards = results.rows.iter().filter(|row| !cases(row));
-    add(
-        "Guards: median (min–max), or worst of the rounds where named max",
-        figures(results, guards, |row| format!("{}.{}", row.probe.name, row.field.name)),
-    );
+pub fn render(options: &Options, results: &Results) -> String {
+    let mut sections = vec![heading(options, results)];
+    for block in &results.blocks {
+        let number = match &*results.blocks {
+            [_] => String::new(),
+            _ => format!("Workers: {}. ", block.workers),
+        };
+        let tables = tables(results, block).into_iter().filter(|(_, table)| table.has_rows());
+        sections
+            .extend(tables.map(|(title, table)| format!("{number}{title}\n\n{}", table.render())));
+    }
     sections.join("\n")
 }
 
-fn heading(options: &Options, versions: &Versions, results: &Results) -> String {
+fn tables(results: &Results, block: &Block) -> [(&'static str, Table); 4] {
+    let cases = |row: &&Row| row.probe.kind == Kind::Case;
+    let wall = block.rows.iter().filter(cases).filter(|row| row.field == WALL);
+    let cpu = block.rows.iter().filter(cases).filter(|row| row.field == CPU);
+    let guards = block.rows.iter().filter(|row| !cases(row));
+    let field = |row: &Row| format!("{}.{}", row.probe.name, row.field.name);
+    [
+        (
+            "Throughput: ns per operation, median (min–max)",
+            figures(results, block, wall, |row| row.probe.name.into()),
+        ),
+        (
+            "CPU time of all threads: ns per operation, median (min–max)",
+            figures(results, block, cpu, |row| row.probe.name.into()),
+        ),
+        ("block_on root ÷ the same inside a task", roots(results, block)),
+        (
+            "Guards: median (min–max), or worst of the rounds where named max",
+            figures(results, block, guards, field),
+        ),
+    ]
+}
+
+fn heading(options: &Options, results: &Results) -> String {
     let versions: Vec<_> =
-        versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        results.runtimes.iter().map(|one| format!("{} {}", one.name, one.version)).collect();
+    let absent: Vec<_> = results
+        .absent
+        .iter()
+        .map(|(name, how_to_get)| format!("{name} was not found: {how_to_get}\n"))
+        .collect();
+    let workers: Vec<_> = options.workers.iter().map(usize::to_string).collect();
     format!(
-        "\n{}\n{}, {} processors, {} % of them taken by other processes\n{} workers, {} round(s){}\n",
+        "\n{}\n{}{}, {} processors, {} % of them taken by other processes; allocator: {}\n{} workers, {} round(s){}\n",
         versions.join(", "),
+        absent.concat(),
         machine::cpu_model(),
         machine::processors(),
         spread(&results.neighbours, Combine::Median),
-        options.workers,
+        allocator::name(),
+        workers.join(", "),
         options.rounds,
         if options.quick { ", quick" } else { "" },
     )
@@ -57,23 +77,39 @@ fn heading(options: &Options, versions: &Versions, results: &Results) -> String 
 
 fn figures<'a>(
     results: &Results,
+    block: &Block,
     rows: impl Iterator<Item = &'a Row>,
     name: impl Fn(&Row) -> String,
 ) -> Table {
     let mut headings = vec!["".into(), "per / what".into()];
-    headings.extend(results.runtimes.iter().map(|name| (*name).to_owned()));
+    headings.extend(results.runtimes.iter().map(|one| one.name.to_owned()));
     headings.push(format!("{SUBJECT} ÷ best peer"));
+    let references = results.runtimes.iter().any(|one| one.is_reference);
+    if references {
+        headings.push(format!("{SUBJECT} ÷ best reference"));
+    }
+    let with_two = results.base_of(block);
+    headings.extend(with_two.map(|_| format!("{SUBJECT} ÷ itself with {BASE}")));
     let mut table = Table::new(headings);
     for row in rows {
         let mut cells = vec![name(row), row.probe.operation.to_owned()];
-        cells.extend(row.series.iter().map(|one| spread(one, row.field.combine)));
-        cells.push(ratio_to_best(results, row));
+        cells.extend(row.series.iter().map(|one| {
+            one.as_ref().map_or_else(String::new, |one| spread(one, row.field.combine))
+        }));
+        let own = results.best(row, Side::Subject);
+        cells.push(ratio(own, results.best(row, Side::Peer)));
+        cells.extend(references.then(|| ratio(own, results.best(row, Side::Reference))));
+        cells.extend(with_two.map(|block| {
+            let row = block.row(row.probe.name, row.field).expect("the same rows");
+            ratio(own, results.best(row, Side::Subject))
+        }));
         table.push(cells);
     }
     table
 }
 
-fn spread(series: &Series, combine: Combine) -> String {
+/// A figure with the least and the greatest of its rounds.
+pub(super) fn spread(series: &Series, combine: Combine) -> String {
     let (Some(value), Some(min), Some(max)) =
         (series.combined(combine), series.min(), series.max())
     else {
@@ -85,17 +121,6 @@ fn spread(series: &Series, combine: Combine) -> String {
     format!("{} ({}–{})", figure(value), figure(min), figure(max))
 }
 
-fn ratio_to_best(results: &Results, row: &Row) -> String {
-    let of = |wanted: bool| {
-        let runtimes = results.runtimes.iter().enumerate();
-        runtimes
-            .filter(move |(_, name)| (**name == SUBJECT) == wanted)
-            .filter_map(|(runtime, _)| row.figure(runtime))
-            .min_by(f64::total_cmp)
-    };
-    ratio(of(true), of(false))
-}
-
 /// `-` where there is nothing to divide, or nothing to divide by.
 fn ratio(value: Option<f64>, by: Option<f64>) -> String {
     match (value, by) {
@@ -104,18 +129,19 @@ fn ratio(value: Option<f64>, by: Option<f64>) -> String {
     }
 }
 
-fn roots(results: &Results) -> Table {
+fn roots(results: &Results, block: &Block) -> Table {
     let mut headings = vec!["".into(), "per / what".into()];
-    headings.extend(results.runtimes.iter().map(|name| (*name).to_owned()));
+    let peers: Vec<_> =
+        (0..results.runtimes.len()).filter(|one| !results.runtimes[*one].is_reference).collect();
+    headings.extend(peers.iter().map(|one| results.runtimes[*one].name.to_owned()));
     let mut table = Table::new(headings);
     for (at_root, in_task) in [root::BATCH, root::ONE] {
-        let rows = (results.row(at_root, WALL), results.row(in_task, WALL));
+        let rows = (block.row(at_root, WALL), block.row(in_task, WALL));
         let (Some(at_root), Some(in_task)) = rows else {
             continue;
         };
         let mut cells = vec![in_task.probe.name.to_owned(), "wall time".to_owned()];
-        let ratios = (0..results.runtimes.len())
-            .map(|runtime| ratio(at_root.figure(runtime), in_task.figure(runtime)));
+        let ratios = peers.iter().map(|one| ratio(at_root.figure(*one), in_task.figure(*one)));
         cells.extend(ratios);
         table.push(cells);
     }

@@ -1,0 +1,3 @@
+module filch/benches/peers/go
+
+go 1.22
