@@ -205,6 +205,10 @@ impl<T> Slab<T> {
         self.get(index).value.as_ref()
     }
 
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().filter_map(|entry| entry.value.as_mut())
+    }
+
     pub(super) fn value_mut(&mut self, index: u32) -> Option<&mut T> {
         self.get_mut(index).value.as_mut()
     }
