@@ -1,6 +1,6 @@
 //! What is published and who is told, on one thread and a clock that is turned by hand.
 
-use super::{Refused, SLACK, Source, Status, VirtualTime, Watch, WorkerTimers};
+use super::{Lease, Refused, SLACK, Source, Status, VirtualTime, Watch, WorkerTimers};
 use crate::park::Parker;
 use crate::sync::Arc;
 use filch_timers::{Key, NEVER};
@@ -30,10 +30,10 @@ impl Wakes {
     }
 }
 
-fn timers() -> (Arc<Watch>, WorkerTimers) {
+fn timers() -> (Arc<Watch>, Lease) {
     let watch = Arc::new(Watch::new());
-    let source = Source::Virtual(Arc::new(VirtualTime::new(false)));
-    (watch.clone(), WorkerTimers::new(source, watch))
+    let source = Source::Virtual(Arc::new(VirtualTime::starting_at(0, false)));
+    (watch.clone(), Lease::new(source, watch))
 }
 
 fn parker() -> Arc<Parker> {

@@ -46,7 +46,7 @@ impl Ticker {
 
     #[cold]
     fn look(&mut self, timers: &WorkerTimers) {
-        if timers.source().is_virtual() {
+        if timers.is_virtual() {
             self.countdown = LONGEST_STRIDE;
             return;
         }
@@ -62,7 +62,7 @@ impl Ticker {
     /// Fires what is due, reading the clock if there are timers. True: something was.
     pub(crate) fn fire_due(&mut self, timers: &WorkerTimers) -> bool {
         let next = timers.next();
-        if next == NEVER || timers.source().is_virtual() {
+        if next == NEVER || timers.is_virtual() {
             return false;
         }
         let now = timers.now();
