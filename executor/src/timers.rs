@@ -33,6 +33,14 @@ use std::task::Waker;
 /// How many timers are fired at most before the lock is released and somebody else gets a turn.
 const BATCH: usize = 32;
 
+/// Every how many polls of timers that are registered already one looks at the clock, a power of two.
+///
+/// The worker looks between two polls of tasks, so a timer need not. But who polls without ever
+/// returning to the worker keeps it from firing its timers, and would never see a deadline
+/// (tokio-rs/tokio#7883): so it has to fire them itself. To look each time would cost as much as
+/// all the rest of such a poll.
+const BLIND_POLLS: u8 = 8;
+
 /// One worker's timers: what is due when, and who has to hear of it.
 pub(crate) struct WorkerTimers {
     inner: Mutex<Inner>,
@@ -51,6 +59,8 @@ struct Inner {
     sleeper: Option<Arc<Parker>>,
     /// The runtime's; `None` without a runtime.
     watch: Option<Arc<Watch>>,
+    /// How many times it was asked for a timer that is registered.
+    asked: u8,
 }
 
 /// Why a timer was not registered.
@@ -67,6 +77,8 @@ pub(crate) enum Refused {
 pub(crate) enum Status {
     /// It is registered, with this waker.
     Armed,
+    /// It is, and it is the caller's turn to look at the clock.
+    ArmedUnseen,
     /// It is registered with another waker.
     OtherWaker,
     /// It fired.
@@ -84,8 +96,8 @@ struct Earlier {
 impl WorkerTimers {
     /// Timers that no runtime has yet.
     fn new(clock: Option<MonotonicClock>, number: u32) -> Self {
-        let inner =
-            Inner { wheel: Wheel::new(0), phase: Phase::Vacant, sleeper: None, watch: None };
+        let wheel = Wheel::new(0);
+        let inner = Inner { wheel, phase: Phase::Vacant, sleeper: None, watch: None, asked: 0 };
         Self { inner: Mutex::new(inner), next: AtomicU64::new(NEVER), clock, number }
     }
 
@@ -181,10 +193,12 @@ impl WorkerTimers {
 
     /// What became of a timer, and whether it would wake `waker`.
     pub(crate) fn status(&self, key: Key, waker: &Waker) -> Status {
-        let inner = self.inner.lock();
+        let mut inner = self.inner.lock();
+        inner.asked = inner.asked.wrapping_add(1);
         match inner.wheel.get(key) {
             None => Status::Fired,
             Some(_) if inner.phase != Phase::Open => Status::Closed,
+            Some(_) if inner.asked.is_multiple_of(BLIND_POLLS) => Status::ArmedUnseen,
             Some(own) if own.will_wake(waker) => Status::Armed,
             Some(_) => Status::OtherWaker,
         }
@@ -270,6 +284,15 @@ impl WorkerTimers {
     /// `due` is empty before and after.
     pub(crate) fn fire(&self, now: u64, due: &mut Vec<Waker>) -> bool {
         self.fire_locked(self.inner.lock(), now, due)
+    }
+
+    /// Wakes a batch of what is due, in place of a worker that has no time to.
+    #[cold]
+    pub(crate) fn fire_due(&self) {
+        let now = self.now();
+        if self.next() <= now && !self.is_virtual() {
+            self.fire(now, &mut Vec::new());
+        }
     }
 
     /// Wakes all that is due at `now`.

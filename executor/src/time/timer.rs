@@ -214,15 +214,14 @@ fn is_over(timers: &TimersRef, key: Key, deadline: u64, cx: &Context<'_>) -> boo
     loop {
         match timers.status(key, cx.waker()) {
             Status::Fired => return true,
-            // Whoever polls without ever returning to the worker keeps it from firing its timers
-            // (tokio-rs/tokio#7883).
-            _ if timers.is_over(key, deadline) => {
+            Status::Armed => return false,
+            Status::OtherWaker => {}
+            Status::ArmedUnseen | Status::Closed if timers.is_over(key, deadline) => {
                 discard_waker(timers.cancel(key));
                 return true;
             }
+            Status::ArmedUnseen => timers.fire_due(),
             Status::Closed => gone(),
-            Status::Armed => return false,
-            Status::OtherWaker => {}
         }
         // Neither the clone nor the drop of a waker may happen under the wheel's lock.
         match timers.replace_waker(key, cx.waker().clone()) {
