@@ -36,7 +36,7 @@ enum State<T> {
 
 /// With its 24 bytes, a task that does nothing but sleep takes a block of 80; one byte more, and it
 /// would be 96.
-#[cfg(not(filch_loom))]
+#[cfg(all(target_pointer_width = "64", not(filch_loom)))]
 const _: () = {
     assert!(size_of::<Timer<()>>() <= 24);
     assert!(size_of::<Timer<u64>>() <= 32);
