@@ -10,7 +10,7 @@ mod tests;
 use crate::runtime::{Handle, NoRuntime, Shared};
 use crate::sync::{Arc, local};
 use crate::task::{Blocks, Drawn, RESERVE, Runnable};
-use crate::timers::WorkerTimers;
+use crate::timers::TimersRef;
 use crate::unwind;
 use crate::worker::{self, Core};
 use std::cell::{Cell, RefCell};
@@ -373,9 +373,9 @@ pub(crate) fn now() -> Result<Instant, NoRuntime> {
 /// Where a timer that is registered on this thread goes, and whether that worker's place is this
 /// thread's.
 #[inline]
-pub(crate) fn timers() -> Result<(Arc<WorkerTimers>, bool), NoRuntime> {
+pub(crate) fn timers() -> Result<(TimersRef, bool), NoRuntime> {
     if !has_overrides()
-        && let Some(timers) = with_core(|core| core.timers().clone())
+        && let Some(timers) = with_core(|core| core.timers().reference())
     {
         return Ok((timers, true));
     }
@@ -387,14 +387,15 @@ pub(crate) fn timers() -> Result<(Arc<WorkerTimers>, bool), NoRuntime> {
         // Short-lived threads begin with different workers.
         turn.wrapping_add(std::ptr::from_ref(context).addr() >> 12)
     });
-    let timers = &workers[turn.unwrap_or(0) % workers.len()].timers;
-    Ok((timers.clone(), owns(timers)))
+    let timers = workers[turn.unwrap_or(0) % workers.len()].timers.reference();
+    let own = owns(&timers);
+    Ok((timers, own))
 }
 
 /// Whether this thread works in the place of the worker with these timers.
 #[inline]
-pub(crate) fn owns(timers: &Arc<WorkerTimers>) -> bool {
-    with_core(|core| Arc::ptr_eq(core.timers(), timers)).unwrap_or(false)
+pub(crate) fn owns(timers: &TimersRef) -> bool {
+    with_core(|core| core.timers().reference() == *timers).unwrap_or(false)
 }
 
 /// Makes `handle` this thread's current one until the guard is dropped.

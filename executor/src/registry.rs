@@ -15,16 +15,32 @@ mod tests;
 
 use crate::sync::Mutex;
 use crate::task::{Kept, TaskRef};
-use slab::Slab;
 
 /// The idle tasks that became so on one worker.
 pub(crate) struct Registry {
-    tasks: Mutex<Slab<Kept>>,
+    tasks: Mutex<Tasks>,
+}
+
+/// Eight bytes for each task, as a task's address leaves zero for the vacant places. (A `Slab` links
+/// those through the places themselves, which takes it sixteen.)
+#[derive(Default)]
+struct Tasks {
+    places: Vec<Option<Kept>>,
+    /// The places to be used again, the one vacated last on top: it is likely in cache.
+    vacant: Vec<u32>,
+}
+
+const _: () = assert!(size_of::<Option<Kept>>() == size_of::<usize>());
+
+impl Tasks {
+    fn len(&self) -> usize {
+        self.places.len() - self.vacant.len()
+    }
 }
 
 impl Registry {
     pub(crate) fn new() -> Self {
-        Self { tasks: Mutex::new(Slab::new()) }
+        Self { tasks: Mutex::new(Tasks::default()) }
     }
 
     /// Enters a task; gives the place that it has to be forgotten by.
@@ -33,13 +49,23 @@ impl Registry {
     ///
     /// If more than 2³² tasks are idle that became so on one worker.
     pub(crate) fn keep(&self, task: Kept) -> u32 {
-        let index = self.tasks.lock().insert(task);
-        u32::try_from(index).expect("more than 2^32 idle tasks on one worker")
+        let mut tasks = self.tasks.lock();
+        if let Some(index) = tasks.vacant.pop() {
+            tasks.places[index as usize] = Some(task);
+            return index;
+        }
+        let index = u32::try_from(tasks.places.len());
+        let index = index.expect("more than 2^32 idle tasks on one worker");
+        tasks.places.push(Some(task));
+        index
     }
 
     /// Takes a task out.
     pub(crate) fn forget(&self, index: u32) {
-        self.tasks.lock().remove(index as usize);
+        let mut tasks = self.tasks.lock();
+        let task = tasks.places[index as usize].take();
+        assert!(task.is_some(), "no task at place {index}: it was forgotten twice");
+        tasks.vacant.push(index);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -50,12 +76,12 @@ impl Registry {
     pub(crate) fn references(&self, from: usize, limit: usize) -> (Vec<TaskRef>, Option<usize>) {
         let tasks = self.tasks.lock();
         let mut found = Vec::with_capacity(limit);
-        for index in from..tasks.capacity() {
+        for index in from..tasks.places.len() {
             if found.len() == limit {
                 return (found, Some(index));
             }
-            if let Some(task) = tasks.get(index) {
-                // SAFETY: the task is in the slab, so it was not forgotten yet; `forget` would need
+            if let Some(task) = &tasks.places[index] {
+                // SAFETY: the task is in its place, so it was not forgotten yet; `forget` would need
                 // the lock that is held here.
                 found.push(unsafe { task.reference() });
             }

@@ -1,5 +1,8 @@
 #![doc = include_str!("timers.md")]
 
+#[cfg_attr(filch_loom, path = "timers/modelled_lease.rs")]
+mod lease;
+mod phase;
 mod rest;
 mod source;
 mod ticker;
@@ -11,7 +14,9 @@ mod models;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
-pub(crate) use source::Source;
+pub(crate) use lease::{Lease, TimersRef};
+use phase::Phase;
+pub(crate) use source::{Source, real_time};
 pub(crate) use ticker::Ticker;
 pub use virtual_time::ClockHold;
 pub(crate) use virtual_time::{Root, VirtualTime};
@@ -21,27 +26,41 @@ use crate::park::Parker;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutant, Mutex, MutexGuard, mutated};
 use crate::task::{drop_waker, wake};
-use filch_timers::{Clock, Key, NEVER, Wheel};
+use filch_timers::{Clock, Key, MonotonicClock, NEVER, Wheel};
+use std::mem;
 use std::task::Waker;
 
 /// How many timers are fired at most before the lock is released and somebody else gets a turn.
 const BATCH: usize = 32;
+
+/// Every how many polls of timers that are registered already one looks at the clock, a power of two.
+///
+/// The worker looks between two polls of tasks, so a timer need not. But who polls without ever
+/// returning to the worker keeps it from firing its timers, and would never see a deadline
+/// (tokio-rs/tokio#7883): so it has to fire them itself. To look each time would cost as much as
+/// all the rest of such a poll.
+const BLIND_POLLS: u8 = 8;
 
 /// One worker's timers: what is due when, and who has to hear of it.
 pub(crate) struct WorkerTimers {
     inner: Mutex<Inner>,
     /// A time before which nothing is due; [`NEVER`] if nothing ever is. Written under the lock.
     next: AtomicU64,
-    source: Source,
-    watch: Arc<Watch>,
+    /// `None`: time is virtual, and what the wheel was last turned to.
+    clock: Option<MonotonicClock>,
+    /// Its place in the table of all timers.
+    number: u32,
 }
 
 struct Inner {
     wheel: Wheel<Waker>,
+    phase: Phase,
     /// The parker of the thread that last went to sleep in this worker's place.
     sleeper: Option<Arc<Parker>>,
-    /// Nothing will be fired any more.
-    closed: bool,
+    /// The runtime's; `None` without a runtime.
+    watch: Option<Arc<Watch>>,
+    /// How many times it was asked for a timer that is registered.
+    asked: u8,
 }
 
 /// Why a timer was not registered.
@@ -58,6 +77,8 @@ pub(crate) enum Refused {
 pub(crate) enum Status {
     /// It is registered, with this waker.
     Armed,
+    /// It is, and it is the caller's turn to look at the clock.
+    ArmedUnseen,
     /// It is registered with another waker.
     OtherWaker,
     /// It fired.
@@ -68,28 +89,31 @@ pub(crate) enum Status {
 
 /// Who has to be told of a new earliest deadline.
 struct Earlier {
-    deadline: u64,
     sleeper: Option<Arc<Parker>>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl WorkerTimers {
-    pub(crate) fn new(source: Source, watch: Arc<Watch>) -> Self {
-        let wheel = Wheel::new(source.now());
-        Self {
-            inner: Mutex::new(Inner { wheel, sleeper: None, closed: false }),
-            next: AtomicU64::new(NEVER),
-            source,
-            watch,
+    /// Timers that no runtime has yet.
+    fn new(clock: Option<MonotonicClock>, number: u32) -> Self {
+        let wheel = Wheel::new(0);
+        let inner = Inner { wheel, phase: Phase::Vacant, sleeper: None, watch: None, asked: 0 };
+        Self { inner: Mutex::new(inner), next: AtomicU64::new(NEVER), clock, number }
+    }
+
+    /// What time it is for these timers.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        match self.clock {
+            Some(clock) => clock.now(),
+            None => self.inner.lock().wheel.now(),
         }
     }
 
-    pub(crate) fn source(&self) -> &Source {
-        &self.source
-    }
-
+    /// Whether nobody fires these timers but who turns the clock.
     #[inline]
-    pub(crate) fn now(&self) -> u64 {
-        self.source.now()
+    pub(crate) fn is_virtual(&self) -> bool {
+        self.clock.is_none()
     }
 
     /// A time before which nothing is due here.
@@ -121,33 +145,32 @@ impl WorkerTimers {
         own: bool,
     ) -> Result<(Key, Option<Earlier>), (Refused, Waker)> {
         let mut inner = self.inner.lock();
-        if inner.closed {
+        if inner.phase != Phase::Open {
             return Err((Refused::Closed, waker));
         }
-        if deadline <= inner.wheel.now() || self.missed_by_turning(deadline) {
+        if deadline <= inner.wheel.now() {
             return Err((Refused::Due, waker));
         }
         let key = inner.wheel.insert(deadline, waker);
         Ok((key, self.lower(&inner, deadline, own)))
     }
 
-    /// Whether whoever turns a virtual clock has been here already; asked under the lock.
-    fn missed_by_turning(&self, deadline: u64) -> bool {
-        self.source.is_virtual() && deadline <= self.source.now()
-    }
-
-    /// Gives a timer another deadline. False: it has fired, or the runtime has shut down.
+    /// Gives a timer another deadline. False: it has fired, or the runtime has shut down; there is
+    /// no such timer any more.
     pub(crate) fn reset(&self, key: Key, deadline: u64, own: bool) -> bool {
-        let (earlier, missed) = {
+        let (earlier, now) = {
             let mut inner = self.inner.lock();
-            if !inner.wheel.reset(key, deadline) {
+            if inner.phase != Phase::Open || !inner.wheel.reset(key, deadline) {
+                drop(inner);
+                discard_waker(self.cancel(key));
                 return false;
             }
-            (self.lower(&inner, deadline, own), self.missed_by_turning(deadline))
+            (self.lower(&inner, deadline, own), inner.wheel.now())
         };
         self.tell(earlier);
-        if missed {
-            self.fire_all(&mut Vec::new());
+        if self.is_virtual() && deadline <= now {
+            // Who turned the clock has been here already.
+            self.fire_all(now, &mut Vec::new());
         }
         true
     }
@@ -159,26 +182,47 @@ impl WorkerTimers {
             drop(self.inner.lock().wheel.cancel(key));
             return waker;
         }
+        let mut inner = self.inner.lock();
         // `next` may be too early from now on: that costs a look, or a wake-up, and no more.
-        self.inner.lock().wheel.cancel(key)
+        let waker = inner.wheel.cancel(key);
+        if inner.phase == Phase::Released {
+            self.vacate_if_empty(inner);
+        }
+        waker
     }
 
     /// What became of a timer, and whether it would wake `waker`.
     pub(crate) fn status(&self, key: Key, waker: &Waker) -> Status {
-        let inner = self.inner.lock();
+        let mut inner = self.inner.lock();
+        inner.asked = inner.asked.wrapping_add(1);
         match inner.wheel.get(key) {
+            None => Status::Fired,
+            Some(_) if inner.phase != Phase::Open => Status::Closed,
+            Some(_) if inner.asked.is_multiple_of(BLIND_POLLS) => Status::ArmedUnseen,
             Some(own) if own.will_wake(waker) => Status::Armed,
             Some(_) => Status::OtherWaker,
-            None if inner.closed => Status::Closed,
-            None => Status::Fired,
         }
     }
 
-    /// Exchanges the waker, and gives back the old one; `Err`: the timer is not registered any more.
+    /// Whether the time of the timer that had this deadline is over.
+    pub(crate) fn is_over(&self, key: Key, deadline: u64) -> bool {
+        match self.clock {
+            Some(clock) => clock.now() >= deadline,
+            // Once it has fired, the clock may be another runtime's.
+            None => {
+                let inner = self.inner.lock();
+                inner.wheel.get(key).is_none() || inner.wheel.now() >= deadline
+            }
+        }
+    }
+
+    /// Exchanges the waker, and gives back the old one; `Err`: the timer has fired, or will not.
     pub(crate) fn replace_waker(&self, key: Key, waker: Waker) -> Result<Waker, Waker> {
-        match self.inner.lock().wheel.get_mut(key) {
-            Some(place) => Ok(std::mem::replace(place, waker)),
-            None => Err(waker),
+        let mut inner = self.inner.lock();
+        let phase = inner.phase;
+        match inner.wheel.get_mut(key) {
+            Some(place) if phase == Phase::Open => Ok(mem::replace(place, waker)),
+            _ => Err(waker),
         }
     }
 
@@ -188,22 +232,25 @@ impl WorkerTimers {
             return None;
         }
         // Ordering: Relaxed. The lock orders it against the owner on its way to sleep; the fence in
-        // `tell` against the watchman.
+        // `is_too_late_for` against the watchman.
         self.next.store(deadline, Ordering::Relaxed);
         let sleeper = inner.sleeper.as_ref().filter(|_| !own).cloned();
-        Some(Earlier { deadline, sleeper })
+        let watch = inner.watch.as_ref().filter(|watch| watch.is_too_late_for(deadline)).cloned();
+        Some(Earlier { sleeper, watch })
     }
 
-    /// **T2, T3**: tells those that sleep until a later time.
+    /// **T3**: tells those that sleep until a later time.
     #[inline]
     fn tell(&self, earlier: Option<Earlier>) {
-        let Some(Earlier { deadline, sleeper }) = earlier else { return };
+        let Some(Earlier { sleeper, watch }) = earlier else { return };
         if let Some(sleeper) = sleeper
             && !mutated(Mutant::NoTimerUnpark)
         {
             sleeper.unpark();
         }
-        self.watch.tell(deadline);
+        if let Some(watch) = watch {
+            watch.wake_watchman();
+        }
     }
 
     /// **T4**: notes who sleeps in this worker's place, and gives the time until which it may.
@@ -222,7 +269,10 @@ impl WorkerTimers {
 
     /// Makes `next` what the wheel says.
     fn publish(&self, inner: &Inner) -> u64 {
-        let next = inner.wheel.next_expiry().unwrap_or(NEVER);
+        let next = match inner.phase {
+            Phase::Open => inner.wheel.next_expiry().unwrap_or(NEVER),
+            _ => NEVER,
+        };
         if next != self.next() {
             self.next.store(next, Ordering::Relaxed);
         }
@@ -236,9 +286,17 @@ impl WorkerTimers {
         self.fire_locked(self.inner.lock(), now, due)
     }
 
-    /// Wakes all that is due.
-    pub(crate) fn fire_all(&self, due: &mut Vec<Waker>) {
+    /// Wakes a batch of what is due, in place of a worker that has no time to.
+    #[cold]
+    pub(crate) fn fire_due(&self) {
         let now = self.now();
+        if self.next() <= now && !self.is_virtual() {
+            self.fire(now, &mut Vec::new());
+        }
+    }
+
+    /// Wakes all that is due at `now`.
+    pub(crate) fn fire_all(&self, now: u64, due: &mut Vec<Waker>) {
         while self.fire(now, due) {}
     }
 
@@ -271,24 +329,6 @@ impl WorkerTimers {
         let mut inner = self.inner.lock();
         inner.wheel.earliest();
         self.publish(&inner)
-    }
-
-    /// Refuses timers from now on, and wakes whoever waits for one, to hear that it will not fire.
-    pub(crate) fn close(&self) {
-        loop {
-            let wakers: Vec<_> = {
-                let mut inner = self.inner.lock();
-                inner.closed = true;
-                inner.sleeper = None;
-                let wakers = inner.wheel.drain().take(BATCH).collect();
-                self.publish(&inner);
-                wakers
-            };
-            if wakers.is_empty() {
-                return;
-            }
-            wakers.into_iter().for_each(wake);
-        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
 use crate::task::{self, Blocks, JoinHandle, Keeper, Kept, PanicReporter, Ran, Runnable, Slot};
 use crate::tempo::{Crew, Tempo};
-use crate::timers::{Ticker, WorkerTimers};
+use crate::timers::{Lease, Ticker};
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
 use std::future::Future;
@@ -29,8 +29,7 @@ pub(crate) struct Worker {
     pub(crate) stealers: Stealers,
     pub(crate) registry: Registry,
     pub(crate) stats: Stats,
-    /// A sleep refers to it for as long as it is registered.
-    pub(crate) timers: Arc<WorkerTimers>,
+    pub(crate) timers: Lease,
 }
 
 /// What only the thread that works in a worker's place has.
@@ -210,7 +209,7 @@ impl Core {
 
     /// The timers of the worker in whose place this thread works.
     #[inline]
-    pub(crate) fn timers(&self) -> &Arc<WorkerTimers> {
+    pub(crate) fn timers(&self) -> &Lease {
         &self.handle.shared().workers[self.index].timers
     }
 

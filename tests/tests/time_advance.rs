@@ -87,3 +87,35 @@ fn a_clock_can_be_advanced_to_the_end_of_time() {
         runtime.block_on(filch::sleep(Duration::ZERO, ()));
     });
 }
+
+/// tokio-rs/tokio#8334: with a timer years ahead, short sleeps stalled after twelve days of uptime.
+#[test]
+fn short_sleeps_end_after_any_uptime_beside_timers_years_ahead() {
+    within(LONG, || {
+        let runtime = stopped(1);
+        let handle = runtime.handle();
+        let sleep_for = |duration| {
+            let _entered = handle.enter();
+            let (count, waker) = CountingWaker::new();
+            let mut sleep = Box::pin(filch::sleep(duration, ()));
+            let poll = sleep.as_mut().poll(&mut Context::from_waker(&waker));
+            assert_eq!(poll, Poll::Pending);
+            (sleep, count)
+        };
+        let year = Duration::from_secs(365 * 86_400);
+        let far: Vec<_> = (0..50).map(|n| sleep_for((50 + n) * year)).collect();
+        let nap = Duration::from_millis(333);
+        // Up to fourteen years, over the boundaries of all levels on the way.
+        for bits in 20..58 {
+            handle.advance(Duration::from_nanos((1 << bits) - 100));
+            let (_sleep, count) = sleep_for(nap);
+            handle.advance(nap - NANO);
+            assert_eq!(count.wakes(), 0, "early after 2^{bits} ns");
+            handle.advance(NANO);
+            assert_eq!(count.wakes(), 1, "late after 2^{bits} ns");
+        }
+        assert!(far.iter().all(|(_, count)| count.wakes() == 0));
+        handle.advance(100 * year);
+        assert!(far.iter().all(|(_, count)| count.wakes() == 1));
+    });
+}

@@ -29,6 +29,30 @@ fn a_sleep_that_is_polled_in_a_loop_ends_without_its_worker() {
     });
 }
 
+/// The same among others that are polled in step with whoever looks at the clock only now and then.
+#[test]
+fn a_sleep_that_is_polled_in_a_loop_with_others_ends_without_its_worker() {
+    within(LONG, || {
+        let runtime = runtime(1);
+        let places = (1..=9).flat_map(|count| (0..count).map(move |place| (count, place)));
+        for (count, place) in places {
+            runtime.block_on(poll_fn(|cx| {
+                let far = || filch::sleep(Duration::from_secs(3_600), ());
+                let mut sleeps: Vec<_> = (0..count).map(|_| far()).collect();
+                sleeps[place] = filch::sleep(Duration::from_micros(200), ());
+                let mut ready = 0;
+                while ready == 0 {
+                    for sleep in &mut sleeps {
+                        ready += usize::from(Pin::new(sleep).poll(cx).is_ready());
+                    }
+                }
+                assert!(sleeps[place].is_elapsed());
+                Poll::Ready(())
+            }));
+        }
+    });
+}
+
 /// The same with the wakers of another executor, a new one at each poll.
 #[test]
 fn a_sleep_that_is_polled_with_ever_new_wakers_keeps_none_of_the_old() {

@@ -131,8 +131,17 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     }
 }
 
-/// As many nanoseconds as fit.
-fn nanos(duration: Duration) -> u64 {
+/// The nanoseconds of a duration; [`NEVER`] if they do not fit.
+///
+/// ```
+/// use std::time::Duration;
+/// use filch_timers::{NEVER, nanos};
+///
+/// assert_eq!(nanos(Duration::from_micros(3)), 3_000);
+/// assert_eq!(nanos(Duration::MAX), NEVER);
+/// ```
+#[inline]
+pub fn nanos(duration: Duration) -> u64 {
     // Not `as_nanos`, whose 128 bits cost a multiplication more on the path of every `now`.
     duration
         .as_secs()

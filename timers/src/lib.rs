@@ -107,6 +107,6 @@ mod clock;
 pub mod wheel;
 
 #[doc(inline)]
-pub use self::clock::{Clock, ManualClock, MonotonicClock, NEVER};
+pub use self::clock::{Clock, ManualClock, MonotonicClock, NEVER, nanos};
 #[doc(inline)]
 pub use self::wheel::{Advance, Drain, Expired, Key, Wheel};

@@ -2,6 +2,7 @@
 
 mod advance;
 mod drain;
+mod memory;
 mod place;
 mod slab;
 mod slots;
@@ -280,47 +281,19 @@ impl<T> Wheel<T> {
         self.slab.len() == 0
     }
 
-    /// How many entries the wheel has memory for.
+    /// The values, to be changed; in the order that [`drain`](Self::drain) has. Takes
+    /// O([`capacity`](Self::capacity)).
     ///
-    /// ```
-    /// assert_eq!(filch_timers::Wheel::<&str>::new(0).capacity(), 0);
-    /// ```
-    pub fn capacity(&self) -> usize {
-        self.slab.capacity()
-    }
-
-    /// Gets memory for `additional` entries more than there are.
-    ///
-    /// ```
-    /// let mut wheel = filch_timers::Wheel::<&str>::new(0);
-    /// wheel.reserve(1_000);
-    /// assert!(wheel.capacity() >= 1_000);
-    /// ```
-    pub fn reserve(&mut self, additional: usize) {
-        self.slab.reserve(additional);
-    }
-
-    /// Gives memory back that a peak has left, except for `capacity` entries.
-    ///
-    /// Entries do not move, as keys name their places: only what lies behind the last entry in use
-    /// is given back. But from now on insertions use the places nearest to the front first, so that
-    /// a later call can give back what a long-lived entry keeps this one from. Keys that were
-    /// stale stay so.
-    ///
-    /// Takes O([`capacity`](Self::capacity)): to be called now and then, when there is time.
+    /// As with [`get_mut`](Self::get_mut), assigning drops the old value.
     ///
     /// ```
     /// let mut wheel = filch_timers::Wheel::new(0);
-    /// let keys: Vec<_> = (0..10_000).map(|number| wheel.insert(number, number)).collect();
-    /// for &key in &keys[100..] {
-    ///     wheel.cancel(key);
-    /// }
-    /// wheel.shrink_to(500);
-    /// assert!((500..1_000).contains(&wheel.capacity()));
-    /// assert_eq!(wheel.get(keys[99]), Some(&99));
+    /// let key = wheel.insert(100, 1);
+    /// wheel.values_mut().for_each(|value| *value += 1);
+    /// assert_eq!(wheel.get(key), Some(&2));
     /// ```
-    pub fn shrink_to(&mut self, capacity: usize) {
-        self.slab.shrink_to(capacity);
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slab.values_mut()
     }
 
     /// The deadline that the wheel goes by.

@@ -10,11 +10,10 @@ use crate::stats::Stats;
 use crate::sync::Arc;
 use crate::sync::thread;
 use crate::task::{PanicHook, PanicReporter, discard_payload};
-use crate::timers::{Source, VirtualTime, Watch, WorkerTimers};
+use crate::timers::{Lease, Source, VirtualTime, Watch, real_time};
 use crate::unwind;
 use crate::worker::{Core, NoRoot, Stop, Worker, drive, take_up};
 use crossbeam_utils::CachePadded;
-use filch_timers::MonotonicClock;
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -163,7 +162,7 @@ impl Builder {
             ));
         }
         let (source, watch) = (self.source(), Arc::new(Watch::new()));
-        let new_worker = |_| new_worker(WorkerTimers::new(source.clone(), watch.clone()));
+        let new_worker = |_| new_worker(Lease::new(source.clone(), watch.clone()));
         let (queues, workers): (Vec<_>, Vec<_>) = (0..count).map(new_worker).unzip();
         let panics = PanicReporter::new(self.on_unhandled_panic.take());
         let shared = Shared::new(workers.into(), watch, source);
@@ -206,7 +205,7 @@ impl Builder {
         if self.paused {
             Source::Virtual(Arc::new(VirtualTime::new(!self.manual)))
         } else {
-            Source::System(MonotonicClock::new())
+            Source::System(real_time())
         }
     }
 
@@ -270,10 +269,10 @@ impl Builder {
     }
 }
 
-fn new_worker(timers: WorkerTimers) -> (LocalQueue, CachePadded<Worker>) {
+fn new_worker(timers: Lease) -> (LocalQueue, CachePadded<Worker>) {
     let (queue, stealers) = LocalQueue::new();
     let (registry, stats) = (Registry::new(), Stats::default());
-    let worker = Worker { stealers, registry, stats, timers: Arc::new(timers) };
+    let worker = Worker { stealers, registry, stats, timers };
     (queue, CachePadded::new(worker))
 }
 

@@ -29,8 +29,8 @@ use std::time::{Duration, Instant};
 pub fn interval(period: Duration) -> Interval {
     let place = Location::caller();
     let first = match crate::context::now() {
-        Ok(now) => Timer::at(now, place),
-        Err(_) => Timer::after_first_poll(Duration::ZERO, place),
+        Ok(now) => Timer::at(now, place, ()),
+        Err(_) => Timer::after_first_poll(Duration::ZERO, place, ()),
     };
     Interval::new(first, period, place)
 }
@@ -54,7 +54,7 @@ pub fn interval(period: Duration) -> Interval {
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     let place = Location::caller();
-    Interval::new(Timer::at(start, place), period, place)
+    Interval::new(Timer::at(start, place, ()), period, place)
 }
 
 /// What an [`Interval`] does about ticks that were missed.
@@ -91,7 +91,7 @@ impl MissedTickBehavior {
 
 /// Ticks at regular times; made by [`interval`] and [`interval_at`].
 pub struct Interval {
-    timer: Timer,
+    timer: Timer<()>,
     period: Duration,
     behavior: MissedTickBehavior,
     place: &'static Location<'static>,
@@ -99,7 +99,7 @@ pub struct Interval {
 
 impl Interval {
     #[track_caller]
-    fn new(timer: Timer, period: Duration, place: &'static Location<'static>) -> Self {
+    fn new(timer: Timer<()>, period: Duration, place: &'static Location<'static>) -> Self {
         assert!(!period.is_zero(), "the period of an interval must not be zero");
         Self { timer, period, behavior: MissedTickBehavior::default(), place }
     }
@@ -117,7 +117,7 @@ impl Interval {
         ready!(self.timer.poll_by_the_clock(cx));
         let due = self.timer.deadline();
         let next = self.behavior.next(due, super::now(), self.period);
-        self.timer.reset(next, self.place);
+        self.timer.reset_with(next, self.place, ());
         Poll::Ready(due)
     }
 
@@ -134,7 +134,7 @@ impl Interval {
     /// });
     /// ```
     pub fn reset(&mut self) {
-        self.timer.reset(far_after(super::now(), self.period), self.place);
+        self.timer.reset_with(far_after(super::now(), self.period), self.place, ());
     }
 
     /// The time between two ticks.

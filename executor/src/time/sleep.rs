@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// Waits for `duration` and gives `result`.
@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 /// ```
 #[track_caller]
 pub fn sleep<T>(duration: Duration, result: T) -> Sleep<T> {
-    Sleep { timer: Timer::after(duration, Location::caller()), result: Some(result) }
+    Sleep { timer: Timer::after(duration, Location::caller(), result) }
 }
 
 /// Waits until `deadline` and gives `result`.
@@ -58,7 +58,7 @@ pub fn sleep<T>(duration: Duration, result: T) -> Sleep<T> {
 /// ```
 #[track_caller]
 pub fn sleep_until<T>(deadline: Instant, result: T) -> Sleep<T> {
-    Sleep { timer: Timer::at(deadline, Location::caller()), result: Some(result) }
+    Sleep { timer: Timer::at(deadline, Location::caller(), result) }
 }
 
 /// The future of [`sleep`] and [`sleep_until`].
@@ -66,8 +66,7 @@ pub fn sleep_until<T>(deadline: Instant, result: T) -> Sleep<T> {
 /// It is `Unpin`: `(&mut sleep).await` works, and leaves it there to be [reset](Self::reset).
 #[must_use = "a sleep does nothing unless it is awaited"]
 pub struct Sleep<T> {
-    timer: Timer,
-    result: Option<T>,
+    timer: Timer<T>,
 }
 
 // The result is never pinned.
@@ -77,8 +76,9 @@ impl<T> Sleep<T> {
     /// When it ends.
     ///
     /// If its time runs from its first poll on, which has not come yet: when it would end if it were
-    /// polled now. Once it is registered, between the moment at which its runtime was built and 584
-    /// years later. May be called anywhere.
+    /// polled now. No less than thirteen days before this process first asked filch for the time, and
+    /// no more than 584 years after: what lies outside is moved to the nearer end. May be called
+    /// anywhere.
     ///
     /// ```
     /// use std::time::Duration;
@@ -134,7 +134,7 @@ impl<T> Sleep<T> {
     #[track_caller]
     pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         assert!(
-            self.result.is_some(),
+            !self.timer.is_done(),
             "this `Sleep` has given its result: give it another one with `reset_with`"
         );
         self.timer.reset(deadline, Location::caller());
@@ -157,8 +157,7 @@ impl<T> Sleep<T> {
     /// ```
     #[track_caller]
     pub fn reset_with(mut self: Pin<&mut Self>, deadline: Instant, result: T) -> Option<T> {
-        self.timer.reset(deadline, Location::caller());
-        self.result.replace(result)
+        self.timer.reset_with(deadline, Location::caller(), result)
     }
 }
 
@@ -166,9 +165,8 @@ impl<T> Future for Sleep<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        assert!(self.result.is_some(), "a `Sleep` was polled after it had given its result");
-        ready!(self.timer.poll(cx));
-        Poll::Ready(self.result.take().expect("just looked"))
+        let spent = || panic!("a `Sleep` was polled after it had given its result");
+        self.timer.poll(cx).map(|result| result.unwrap_or_else(spent))
     }
 }
 

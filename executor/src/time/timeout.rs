@@ -43,7 +43,7 @@ use std::time::{Duration, Instant};
 /// ```
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
-    let timer = Timer::after_first_poll(duration, Location::caller());
+    let timer = Timer::after_first_poll(duration, Location::caller(), ());
     Timeout { future: future.into_future(), timer }
 }
 
@@ -64,7 +64,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 /// ```
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    Timeout { future: future.into_future(), timer: Timer::at(deadline, Location::caller()) }
+    Timeout { future: future.into_future(), timer: Timer::at(deadline, Location::caller(), ()) }
 }
 
 pin_project! {
@@ -73,7 +73,7 @@ pin_project! {
     pub struct Timeout<F> {
         #[pin]
         future: F,
-        timer: Timer,
+        timer: Timer<()>,
     }
 }
 
@@ -106,7 +106,7 @@ impl<F: Future> Future for Timeout<F> {
         let this = self.project();
         match this.future.poll(cx) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending => this.timer.poll(cx).map(|()| Err(Elapsed(()))),
+            Poll::Pending => this.timer.poll(cx).map(|_| Err(Elapsed(()))),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! M14, M15, and M16 with a virtual clock: the protocol of `timers.md`. Time is turned by hand.
 
-use super::{Source, VirtualTime, Watch, WorkerTimers};
+use super::{Lease, Source, TimersRef, VirtualTime, Watch, WorkerTimers};
 use crate::model::block_on;
 use crate::park::Parker;
 use crate::runtime::{Builder, Runtime};
@@ -28,9 +28,9 @@ fn counting() -> (std::sync::Arc<Wakes>, Waker) {
     (wakes.clone(), Waker::from(wakes))
 }
 
-fn timers(watch: &Arc<Watch>) -> Arc<WorkerTimers> {
-    let source = Source::Virtual(Arc::new(VirtualTime::new(false)));
-    Arc::new(WorkerTimers::new(source, watch.clone()))
+fn timers(watch: &Arc<Watch>) -> Lease {
+    let source = Source::Virtual(Arc::new(VirtualTime::starting_at(0, false)));
+    Lease::new(source, watch.clone())
 }
 
 fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
@@ -53,7 +53,7 @@ fn watch_until_told(watch: &Watch, parker: &Arc<Parker>, timers: &WorkerTimers) 
 
 /// Registers another timer when it is woken for the first time.
 struct Again {
-    timers: Arc<WorkerTimers>,
+    timers: TimersRef,
     wakes: AtomicUsize,
 }
 
@@ -78,7 +78,7 @@ crate::model::models! {
     m14_registration_reaches_the_worker_that_parks(None) {
         let watch = Arc::new(Watch::new());
         let (own, parker) = (timers(&watch), Arc::new(Parker::new()));
-        let elsewhere = own.clone();
+        let elsewhere = own.reference();
         let inserter = spawn(move || elsewhere.insert(SECOND, Waker::noop().clone(), false).unwrap());
         sleep_until_told(&own, &parker, SECOND);
         inserter.join().unwrap();
@@ -90,7 +90,7 @@ crate::model::models! {
         let watch = Arc::new(Watch::new());
         let (own, parker) = (timers(&watch), Arc::new(Parker::new()));
         let key = own.insert(9 * SECOND, Waker::noop().clone(), true).unwrap();
-        let elsewhere = own.clone();
+        let elsewhere = own.reference();
         let resetter = spawn(move || assert!(elsewhere.reset(key, SECOND, false)));
         sleep_until_told(&own, &parker, SECOND);
         resetter.join().unwrap();
@@ -102,7 +102,7 @@ crate::model::models! {
     m14_watchman_hears_of_the_timer_of_a_stuck_worker(None) {
         let watch = Arc::new(Watch::new());
         let (stuck, parker) = (timers(&watch), Arc::new(Parker::new()));
-        let watched = stuck.clone();
+        let watched = stuck.reference();
         let watchman = spawn(move || watch_until_told(&watch, &parker, &watched));
         let _key = stuck.insert(SECOND, Waker::noop().clone(), true).unwrap();
         watchman.join().unwrap();
@@ -114,9 +114,9 @@ crate::model::models! {
         let watch = Arc::new(Watch::new());
         let (stuck, first) = (timers(&watch), Arc::new(Parker::new()));
         assert_eq!(watch.keep(0, &first, || stuck.next()), NEVER);
-        let (watched, second) = (stuck.clone(), watch.clone());
+        let (watched, second) = (stuck.reference(), watch.clone());
         let next = spawn(move || watch_until_told(&second, &Arc::new(Parker::new()), &watched));
-        let own = stuck.clone();
+        let own = stuck.reference();
         let inserter = spawn(move || own.insert(SECOND, Waker::noop().clone(), true).unwrap());
         watch.leave(&first, |_| stuck.next());
         next.join().unwrap();
@@ -130,7 +130,7 @@ crate::model::models! {
         let own = timers(&Arc::new(Watch::new()));
         let ((first, one), (second, two)) = (counting(), counting());
         let key = own.insert(SECOND, one, true).unwrap();
-        let (canceller, changer) = (own.clone(), own.clone());
+        let (canceller, changer) = (own.reference(), own.reference());
         let cancel = spawn(move || canceller.cancel(key).is_some());
         let change = spawn(move || changer.replace_waker(key, two).is_ok());
         own.fire(SECOND, &mut Vec::new());
@@ -144,10 +144,10 @@ crate::model::models! {
     /// M15. A waker that registers a timer while it is woken, and a reset meanwhile.
     m15_wakers_run_without_the_lock(None) {
         let own = timers(&Arc::new(Watch::new()));
-        let again = Again { timers: own.clone(), wakes: AtomicUsize::new(0) };
+        let again = Again { timers: own.reference(), wakes: AtomicUsize::new(0) };
         let again = std::sync::Arc::new(again);
         let key: Key = own.insert(SECOND, Waker::from(again.clone()), true).unwrap();
-        let resetter = own.clone();
+        let resetter = own.reference();
         let reset = spawn(move || resetter.reset(key, 2 * SECOND, false));
         own.fire(SECOND, &mut Vec::new());
         let next = if reset.join().unwrap() { 2 * SECOND } else { 3 * SECOND };

@@ -3,7 +3,24 @@
 use crate::sync::Arc;
 use crate::timers::VirtualTime;
 use filch_timers::{Clock, MonotonicClock, NEVER};
-use std::time::Instant;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// How far before its first use real time begins, so that deadlines which have passed are told
+/// apart: 2<sup>50</sup> ns, thirteen days.
+const PAST: Duration = Duration::from_nanos(1 << 50);
+
+/// The system's clock. All runtimes count time from its origin, also those whose time is virtual:
+/// so a number means the same instant to each of them, whoever made the sleep that keeps it.
+#[inline]
+pub(crate) fn real_time() -> MonotonicClock {
+    static CLOCK: OnceLock<MonotonicClock> = OnceLock::new();
+    *CLOCK.get_or_init(|| {
+        let now = Instant::now();
+        // Where the system's clock has not run for so long, it may have no earlier time to give.
+        MonotonicClock::counting_from(now.checked_sub(PAST).unwrap_or(now))
+    })
+}
 
 /// The clock that a runtime goes by. Clones show the same time.
 #[derive(Clone)]

@@ -60,7 +60,7 @@ impl Ticker {
 
     #[cold]
     fn look(&mut self, timers: &WorkerTimers) {
-        if timers.source().is_virtual() {
+        if timers.is_virtual() {
             self.countdown = LONGEST_STRIDE;
             return;
         }
@@ -76,7 +76,7 @@ impl Ticker {
     /// Fires what is due, reading the clock if there are timers. True: something was.
     pub(crate) fn fire_due(&mut self, timers: &WorkerTimers) -> bool {
         let next = timers.next();
-        if next == NEVER || timers.source().is_virtual() {
+        if next == NEVER || timers.is_virtual() {
             return false;
         }
         let now = timers.now();
@@ -108,6 +108,36 @@ fn adapted(stride: u32, elapsed: u64) -> u32 {
 #[cfg(all(test, not(filch_loom)))]
 mod tests {
     use super::*;
+    use crate::sync::Arc;
+    use crate::timers::{Lease, Source, Watch, real_time};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// glommio's pull request 44: a burst of timers must not keep the tasks waiting.
+    #[test]
+    fn a_burst_fires_one_batch_before_each_poll() {
+        let timers = Lease::new(Source::System(real_time()), Arc::new(Watch::new()));
+        let wakes = std::sync::Arc::<Wakes>::default();
+        let deadline = timers.now() + 1;
+        for _ in 0..100 {
+            timers.insert(deadline, Waker::from(wakes.clone()), true).expect("nothing fired yet");
+        }
+        while timers.now() < deadline {}
+        let mut ticker = Ticker::new();
+        for woken in [32, 64, 96, 100, 100] {
+            ticker.tick(&timers);
+            assert_eq!(wakes.0.load(Ordering::Relaxed), woken);
+        }
+    }
 
     #[test]
     fn short_polls_make_the_stride_longer_up_to_its_limit() {

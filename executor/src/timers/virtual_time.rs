@@ -1,6 +1,6 @@
 //! A clock that is turned: by hand, or by the runtime when it has nothing left to do.
 
-use super::Source;
+use super::{Source, real_time};
 use crate::runtime::{Handle, Shared};
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::sync::{Mutant, Mutex, mutated};
@@ -29,8 +29,12 @@ pub(crate) struct VirtualTime {
 
 impl VirtualTime {
     pub(crate) fn new(auto: bool) -> Self {
+        Self::starting_at(real_time().now(), auto)
+    }
+
+    pub(super) fn starting_at(time: u64, auto: bool) -> Self {
         Self {
-            clock: ManualClock::new(),
+            clock: ManualClock::counting_from(real_time().origin(), time),
             auto,
             holds: AtomicU64::new(0),
             roots: Mutex::new(Vec::new()),
@@ -157,20 +161,22 @@ impl Shared {
     fn jump(&self, time: &VirtualTime) {
         let earliest = self.workers.iter().map(|worker| worker.timers.earliest()).min();
         let Some(earliest) = earliest.filter(|&earliest| earliest != NEVER) else { return };
-        {
+        let now = {
             let _turning = time.turning.lock();
             if !time.is_claimed_only() {
                 return;
             }
-            time.clock.set(earliest.max(time.clock.now()));
-        }
-        self.fire_all();
+            let now = earliest.max(time.clock.now());
+            time.clock.set(now);
+            now
+        };
+        self.fire_all(now);
     }
 
-    /// Fires everything that is due: with a virtual clock nobody else does.
-    fn fire_all(&self) {
+    /// Fires everything that is due at `now`: with a virtual clock nobody else does.
+    fn fire_all(&self, now: u64) {
         let mut due = Vec::new();
-        self.workers.iter().for_each(|worker| worker.timers.fire_all(&mut due));
+        self.workers.iter().for_each(|worker| worker.timers.fire_all(now, &mut due));
     }
 }
 
@@ -213,11 +219,11 @@ impl Handle {
             );
         };
         shared.holding_clock(|| {
-            {
+            let now = {
                 let _turning = time.turning.lock();
-                time.clock.advance(duration);
-            }
-            shared.fire_all();
+                time.clock.advance(duration)
+            };
+            shared.fire_all(now);
         });
     }
 

@@ -45,22 +45,20 @@ impl Watch {
         }
     }
 
-    /// **T2, T3**: a deadline was published that is the earliest of its worker.
-    ///
-    /// The watchman hears of it if it would be more than [`LONGEST_SLACK`] late.
+    /// **T2**: whether the watchman has to hear of a deadline that was published and is the earliest
+    /// of its worker: it would be more than [`LONGEST_SLACK`] late.
     #[inline]
-    pub(crate) fn tell(&self, deadline: u64) {
+    pub(crate) fn is_too_late_for(&self, deadline: u64) -> bool {
         if !mutated(Mutant::NoFenceAfterTimer) {
             // Ordering: pairs with the fence in `keep`.
             fence(Ordering::SeqCst);
         }
-        if deadline.saturating_add(LONGEST_SLACK) < self.until.load(Ordering::Relaxed) {
-            self.wake_watchman();
-        }
+        deadline.saturating_add(LONGEST_SLACK) < self.until.load(Ordering::Relaxed)
     }
 
+    /// **T3**.
     #[cold]
-    fn wake_watchman(&self) {
+    pub(crate) fn wake_watchman(&self) {
         let watchman = self.sleepers.lock().first().cloned();
         if let Some(watchman) = watchman {
             watchman.parker.unpark();
@@ -82,7 +80,7 @@ impl Watch {
             if !self.announce(index, parker, until) {
                 return NEVER;
             }
-            // Ordering: pairs with the fence in `tell`.
+            // Ordering: pairs with the fence in `is_too_late_for`.
             fence(Ordering::SeqCst);
             if earliest_of_others() >= earliest || mutated(Mutant::NoSecondWatch) {
                 return until;
@@ -120,7 +118,7 @@ impl Watch {
             sleepers.first().cloned()
         };
         let Some(successor) = successor else { return };
-        // Ordering: pairs with the fence in `tell`.
+        // Ordering: pairs with the fence in `is_too_late_for`.
         fence(Ordering::SeqCst);
         if earliest_of_others(successor.index) != NEVER && !mutated(Mutant::NoNextWatchman) {
             successor.parker.unpark();

@@ -52,7 +52,21 @@ impl ManualClock {
     /// assert_eq!(clock.deadline_after(Duration::from_nanos(6)), NEVER);
     /// ```
     pub fn starting_at(time: u64) -> Self {
-        Self { now: Arc::new(AtomicU64::new(time)), origin: Instant::now() }
+        Self::counting_from(Instant::now(), time)
+    }
+
+    /// A clock that shows `time`, counted from `origin`: two clocks with one origin mean the same
+    /// instant by the same number.
+    ///
+    /// ```
+    /// use filch_timers::{Clock, ManualClock, MonotonicClock};
+    ///
+    /// let real = MonotonicClock::new();
+    /// let clock = ManualClock::counting_from(real.origin(), 5);
+    /// assert_eq!(clock.instant_at(5), real.instant_at(5));
+    /// ```
+    pub fn counting_from(origin: Instant, time: u64) -> Self {
+        Self { now: Arc::new(AtomicU64::new(time)), origin }
     }
 
     /// Turns the clock forward, at most to [`NEVER`](crate::NEVER). Returns the time that it shows

@@ -37,7 +37,20 @@ impl MonotonicClock {
     /// assert!(clock.now() >= earlier);
     /// ```
     pub fn new() -> Self {
-        Self { origin: Instant::now() }
+        Self::counting_from(Instant::now())
+    }
+
+    /// A clock that counts from `origin`. Until then it shows 0.
+    ///
+    /// ```
+    /// use filch_timers::{Clock, MonotonicClock};
+    ///
+    /// let start = std::time::Instant::now();
+    /// let clock = MonotonicClock::counting_from(start);
+    /// assert_eq!(clock.origin(), start);
+    /// ```
+    pub const fn counting_from(origin: Instant) -> Self {
+        Self { origin }
     }
 }
 
@@ -48,6 +61,7 @@ impl Default for MonotonicClock {
 }
 
 impl Clock for MonotonicClock {
+    #[inline]
     fn now(&self) -> u64 {
         nanos(self.origin.elapsed())
     }

@@ -201,8 +201,8 @@ impl<T> Wheel<T> {
         let mut moved = 0;
         let mut index = self.slots.get(place).head;
         while moved < most && index != NIL {
+            let next = self.slab.links(index).next;
             let entry = self.slab.get_mut(index);
-            let next = entry.next;
             let finer = Place::of(entry.deadline, self.position);
             entry.place = Place::NONE;
             self.slots.push(&mut self.slab, finer, index);

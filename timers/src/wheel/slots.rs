@@ -1,7 +1,7 @@
 //! The slots: a list of entries each, bounds of their deadlines, and bitmaps to find them by.
 
 use super::place::{LEVELS, Place, SLOTS};
-use super::slab::{NIL, Slab};
+use super::slab::{Links, NIL, Slab};
 
 /// A list of entries in the order in which they were armed.
 #[derive(Clone, Debug)]
@@ -74,12 +74,11 @@ impl Slots {
         debug_assert_eq!(entry.place, Place::NONE, "entry {index} is in a list already");
         let deadline = entry.deadline;
         entry.place = place;
-        entry.next = NIL;
-        entry.prev = slot.tail;
+        *slab.links_mut(index) = Links { next: NIL, prev: slot.tail };
         if slot.tail == NIL {
             slot.head = index;
         } else {
-            slab.get_mut(slot.tail).next = index;
+            slab.links_mut(slot.tail).next = index;
         }
         slot.tail = index;
         slot.max = slot.max.max(deadline);
@@ -94,18 +93,19 @@ impl Slots {
     /// Takes the entry out of its list; true if that leaves the slot empty.
     pub(super) fn unlink<T>(&mut self, slab: &mut Slab<T>, index: u32) -> bool {
         let entry = slab.get_mut(index);
-        let (deadline, place, next, prev) = (entry.deadline, entry.place, entry.next, entry.prev);
+        let (deadline, place) = (entry.deadline, entry.place);
         entry.place = Place::NONE;
+        let Links { next, prev } = slab.links(index);
         let slot = &mut self.table[place.index()];
         if prev == NIL {
             slot.head = next;
         } else {
-            slab.get_mut(prev).next = next;
+            slab.links_mut(prev).next = next;
         }
         if next == NIL {
             slot.tail = prev;
         } else {
-            slab.get_mut(next).prev = prev;
+            slab.links_mut(next).prev = prev;
         }
         if slot.head == NIL {
             self.vacate(place);
@@ -167,7 +167,7 @@ impl Slots {
                 let entry = slab.get(index);
                 min = min.min(entry.deadline);
                 max = max.max(entry.deadline);
-                index = entry.next;
+                index = slab.links(index).next;
             }
             self.tighten(place, min, max);
         }
@@ -180,7 +180,7 @@ impl Slots {
             self.vacate(place);
             return;
         }
-        slab.get_mut(index).prev = NIL;
+        slab.links_mut(index).prev = NIL;
         self.table[place.index()].head = index;
         self.loose[place.level()] |= bit(place);
     }

@@ -62,12 +62,6 @@ fn after_shrinking_the_places_at_the_front_are_used_first() {
 }
 
 #[test]
-fn an_entry_is_24_bytes_and_its_value() {
-    assert_eq!(size_of::<Entry<&u8>>(), 24 + 8);
-    assert_eq!(size_of::<Entry<std::task::Waker>>(), 24 + 16);
-}
-
-#[test]
 fn a_worn_entry_is_not_given_back() {
     for (generation, kept) in [(WORN - 1, false), (WORN + 1, true)] {
         let mut slab = Slab::with_capacity(0);

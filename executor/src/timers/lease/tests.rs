@@ -1,0 +1,105 @@
+//! Timers on their way from one runtime to the next.
+
+use super::super::{Lease, Phase, Source, Status, VirtualTime, Watch};
+use super::TimersRef;
+use crate::sync::Arc;
+use filch_timers::NEVER;
+use std::collections::HashSet;
+use std::task::Waker;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn lease() -> Lease {
+    lease_from(0)
+}
+
+fn lease_from(start: u64) -> Lease {
+    let time = Arc::new(VirtualTime::starting_at(start, false));
+    Lease::new(Source::Virtual(time), Arc::new(Watch::new()))
+}
+
+/// Leases until these timers are among what it gets; another test may have them meanwhile.
+fn lease_again(wanted: &TimersRef, start: u64) -> Lease {
+    loop {
+        let mut others = Vec::new();
+        for _ in 0..100 {
+            let lease = lease_from(start);
+            if lease.reference() == *wanted {
+                return lease;
+            }
+            others.push(lease);
+        }
+    }
+}
+
+fn phase(timers: &TimersRef) -> Phase {
+    timers.inner.lock().phase
+}
+
+#[test]
+fn leases_that_follow_one_another_share_their_timers() {
+    let numbers: HashSet<_> = (0..1_000).map(|_| lease().reference().0).collect();
+    // Those of tests that run at the same time come and go.
+    assert!(numbers.len() < 100, "{} timers for one lease at a time", numbers.len());
+}
+
+#[test]
+fn leases_at_the_same_time_have_timers_of_their_own() {
+    let leases: Vec<_> = (0..200).map(|_| lease()).collect();
+    let numbers: HashSet<_> = leases.iter().map(|lease| lease.reference().0).collect();
+    assert_eq!(numbers.len(), 200);
+    for (n, lease) in (1..).zip(&leases) {
+        lease.insert(n * SECOND, Waker::noop().clone(), true).unwrap();
+    }
+    for (n, lease) in (1..).zip(&leases) {
+        assert_eq!((lease.next(), lease.reference().next()), (n * SECOND, n * SECOND));
+    }
+}
+
+#[test]
+fn timers_whose_sleeps_remain_are_not_leased_again() {
+    let first = lease();
+    let timers = first.reference();
+    let waker = Waker::noop();
+    let [fired, one, two] =
+        [1, 5, 9].map(|n| first.insert(n * SECOND, waker.clone(), true).unwrap());
+    assert!(!first.fire(SECOND, &mut Vec::new()));
+    drop(first);
+    for _ in 0..2 {
+        assert_eq!(phase(&timers), Phase::Released);
+        assert_eq!(timers.status(fired, waker), Status::Fired);
+        assert_eq!(timers.status(one, waker), Status::Closed);
+        assert_eq!((timers.next(), timers.now()), (NEVER, SECOND));
+        assert!(timers.cancel(fired).is_none(), "it has no timer any more");
+    }
+    assert!(timers.cancel(one).is_some());
+    assert_eq!(phase(&timers), Phase::Released);
+    // To be given another deadline is to leave, too.
+    assert!(!timers.reset(two, 7 * SECOND, false));
+    assert_ne!(phase(&timers), Phase::Released);
+}
+
+#[test]
+fn a_key_of_an_earlier_lease_names_nothing_in_a_later_one() {
+    let waker = Waker::noop();
+    let first = lease_from(100 * SECOND);
+    let timers = first.reference();
+    let old: Vec<_> =
+        (101..=150).map(|n| first.insert(n * SECOND, waker.clone(), true).unwrap()).collect();
+    first.fire_all(150 * SECOND, &mut Vec::new());
+    drop(first);
+
+    // Its clock begins before that of the first one ended.
+    let second = lease_again(&timers, 0);
+    let new: Vec<_> =
+        (1..=50).map(|n| second.insert(n * SECOND, waker.clone(), true).unwrap()).collect();
+    for &key in &old {
+        assert_eq!(timers.status(key, waker), Status::Fired);
+        assert!(timers.is_over(key, 150 * SECOND), "whatever the new clock says");
+        assert!(timers.cancel(key).is_none() && !timers.reset(key, SECOND, true));
+        assert!(timers.replace_waker(key, waker.clone()).is_err());
+    }
+    assert_eq!(second.next(), SECOND);
+    let armed = |&&key: &&_| second.inner.lock().wheel.get(key).is_some();
+    assert_eq!(new.iter().filter(armed).count(), 50);
+}
