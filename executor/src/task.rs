@@ -5,6 +5,7 @@
 //! | [`Runnable`] | to run the task once; exists exactly while the task is scheduled |
 //! | `Waker` | to schedule the task when it is idle |
 //! | [`JoinHandle`] | to take the output |
+//! | [`JoinGroup`] | to take the outputs of many tasks |
 //! | [`AbortHandle`] | to have the future dropped |
 //! | [`Kept`] | to find the idle task at shutdown |
 //!
@@ -14,6 +15,7 @@
 
 mod cell;
 mod error;
+mod group;
 mod id;
 mod join;
 mod panic;
@@ -24,8 +26,9 @@ mod models;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
-pub(crate) use cell::{Kept, Ran, Runnable, Slot, TaskRef};
+pub(crate) use cell::{JoinOwner, Kept, Ran, Runnable, Slot, TaskRef};
 pub use error::JoinError;
+pub use group::{JoinGroup, JoinOutputs};
 pub use id::TaskId;
 pub use join::{AbortHandle, JoinHandle};
 pub(crate) use panic::{
@@ -63,4 +66,15 @@ where
 {
     let (runnable, owner) = cell::allocate(future, scheduler);
     (runnable, JoinHandle::new(owner, TaskId::next()))
+}
+
+/// Makes a task, scheduled for the first time, for a [`JoinGroup`].
+#[inline]
+pub(crate) fn new_member<F, S>(future: F, scheduler: S) -> (Runnable, JoinOwner<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    S: Schedule,
+{
+    cell::allocate(future, scheduler)
 }

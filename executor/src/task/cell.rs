@@ -476,7 +476,7 @@ unsafe fn take_join_waker(header: &Header) -> Waker {
 }
 
 /// The right to a task's outcome: what a `JoinHandle` is made of.
-pub(super) struct JoinOwner<T> {
+pub(crate) struct JoinOwner<T> {
     task: NonNull<Header>,
     output: PhantomData<T>,
 }
