@@ -1,9 +1,12 @@
 //! The functions that work on the current runtime.
 
+pub(crate) mod many;
+
 use crate::context;
 use crate::runtime::Handle;
 use crate::task::JoinHandle;
 use crate::worker::Core;
+pub use many::spawn_many;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};

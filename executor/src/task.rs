@@ -5,6 +5,7 @@
 //! | [`Runnable`] | to run the task once; exists exactly while the task is scheduled |
 //! | `Waker` | to schedule the task when it is idle |
 //! | [`JoinHandle`] | to take the output |
+//! | [`JoinGroup`] | to take the outputs of many tasks |
 //! | [`AbortHandle`] | to have the future dropped |
 //! | [`Kept`] | to find the idle task at shutdown |
 //!
@@ -15,6 +16,7 @@
 mod blocks;
 mod cell;
 mod error;
+mod group;
 mod id;
 mod join;
 mod panic;
@@ -26,8 +28,9 @@ mod models;
 mod tests;
 
 pub(crate) use blocks::Blocks;
-pub(crate) use cell::{Kept, Ran, Runnable, Slot, TaskRef, is_of_a_task};
+pub(crate) use cell::{JoinOwner, Kept, Ran, Runnable, Slot, TaskRef, is_of_a_task};
 pub use error::JoinError;
+pub use group::{JoinGroup, JoinOutputs};
 pub use id::TaskId;
 pub use join::{AbortHandle, JoinHandle};
 pub(crate) use panic::{
@@ -73,7 +76,7 @@ where
     make(future, scheduler, None)
 }
 
-/// The same in one of the blocks, if one fits.
+/// The same, from a worker whose core is in use, which gives its blocks.
 #[inline]
 pub(crate) fn new_in<F, S>(
     blocks: &mut Blocks,
@@ -101,4 +104,15 @@ where
 {
     let (runnable, owner) = cell::allocate(future, scheduler, kept);
     (runnable, JoinHandle::new(owner, TaskId::next()))
+}
+
+/// Makes a task, scheduled for the first time, for a [`JoinGroup`].
+#[inline]
+pub(crate) fn new_member<F, S>(future: F, scheduler: S) -> (Runnable, JoinOwner<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    S: Schedule,
+{
+    cell::allocate(future, scheduler, None)
 }

@@ -27,6 +27,7 @@ use crate::probe::Probe;
 pub fn all<P: Timers>() -> Vec<Probe<P>> {
     vec![
         Probe::case("spawn_join_batch", "task", spawn::join_batch),
+        Probe::case("spawn_many_join", "task", spawn::many_join),
         Probe::case("spawn_detached", "task", spawn::detached),
         Probe::case("spawn_await_one", "task", spawn::await_one),
         Probe::case("chained_spawn", "task", spawn::chained),

@@ -34,6 +34,26 @@ pub async fn join_batches<P: Peer>(times: usize) -> usize {
     joined
 }
 
+/// `spawn_many_join`: spawns 10 000 tasks that return their numbers by the runtime's means to spawn
+/// many, and awaits them all; 100 times over.
+pub fn many_join<P: Peer>(peer: &P, scale: Scale) -> Run {
+    let times = scale.count(100);
+    let body = async move {
+        let mut sum = 0;
+        for _ in 0..times {
+            sum += P::spawn_many((0..BATCH).map(numbered)).await.into_iter().sum::<usize>();
+        }
+        sum
+    };
+    let (cost, sum) = in_task(peer, timed(body));
+    assert_eq!(sum, times * (BATCH * (BATCH - 1) / 2), "sum of what the tasks returned");
+    Run::new(cost, times * BATCH)
+}
+
+async fn numbered(number: usize) -> usize {
+    black_box(number)
+}
+
 /// `spawn_detached`: a task spawns 1 000 000 detached tasks without a pause and waits; each counts
 /// down a shared atomic and the last one signals a oneshot.
 pub fn detached<P: Peer>(peer: &P, scale: Scale) -> Run {

@@ -91,6 +91,14 @@ impl Peer for Filch {
         filch::join_all(futures)
     }
 
+    async fn spawn_many<I>(futures: I) -> Vec<<I::Item as Future>::Output>
+    where
+        I: Iterator<Item: Future<Output: Send + 'static> + Send + 'static> + Send,
+    {
+        let outputs = filch::spawn_many(futures).await;
+        outputs.map(|output| output.expect("the task ended well")).collect()
+    }
+
     fn yield_now() -> impl Future<Output = ()> + Send {
         filch::yield_now()
     }

@@ -88,6 +88,23 @@ pub trait Peer: Sized + 'static {
         }
     }
 
+    /// Spawns a task for each future, then awaits them all; the outputs come in the futures' order.
+    ///
+    /// As fast as the runtime offers it; the default awaits one handle after the other.
+    fn spawn_many<I>(futures: I) -> impl Future<Output = Vec<<I::Item as Future>::Output>> + Send
+    where
+        I: Iterator<Item: Future<Output: Send + 'static> + Send + 'static> + Send,
+    {
+        async {
+            let tasks: Vec<_> = futures.map(Self::spawn).collect();
+            let mut outputs = Vec::with_capacity(tasks.len());
+            for task in tasks {
+                outputs.push(task.await);
+            }
+            outputs
+        }
+    }
+
     /// Lets other tasks run first.
     fn yield_now() -> impl Future<Output = ()> + Send;
 

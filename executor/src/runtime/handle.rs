@@ -8,7 +8,8 @@ use crate::context;
 use crate::stats::Metrics;
 use crate::sync::Arc;
 use crate::sync::thread;
-use crate::task::{self, JoinHandle, PanicReporter};
+use crate::task::{self, JoinGroup, JoinHandle, PanicReporter, Runnable};
+use crate::worker::Core;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -83,6 +84,16 @@ impl Runtime {
         F::Output: Send + 'static,
     {
         self.handle.spawn(future)
+    }
+
+    /// Spawns a task for each future of an iterator; see [`spawn_many`](crate::spawn_many()).
+    pub fn spawn_many<I>(&self, futures: I) -> JoinGroup<<I::Item as Future>::Output>
+    where
+        I: IntoIterator,
+        I::Item: Future + Send + 'static,
+        <I::Item as Future>::Output: Send + 'static,
+    {
+        self.handle.spawn_many(futures)
     }
 
     /// Runs a closure that blocks; see [`spawn_blocking`](crate::spawn_blocking()).
@@ -238,10 +249,45 @@ impl Handle {
         F::Output: Send + 'static,
     {
         let (task, handle) = task::new(future, Backref::new(&self.shared));
-        if let Some(task) = context::push_spawned(&self.shared, task) {
+        self.push(task, Core::push_spawned);
+        handle
+    }
+
+    /// Spawns a task for each future of an iterator; see [`spawn_many`](crate::spawn_many()).
+    ///
+    /// May be called on any thread. On a runtime that shuts down or is gone, and for the tasks that
+    /// come after the shutdown has begun, it is as with [`spawn`](Self::spawn).
+    ///
+    /// # Panics
+    ///
+    /// If the iterator panics, with its panic; the tasks that were spawned until then are detached.
+    ///
+    /// ```
+    /// let runtime = filch::Runtime::new()?;
+    /// let group = runtime.handle().spawn_many((0..3).map(|n| async move { n }));
+    /// let outputs = runtime.block_on(group).map(Result::unwrap);
+    /// assert_eq!(outputs.collect::<Vec<_>>(), [0, 1, 2]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn spawn_many<I>(&self, futures: I) -> JoinGroup<<I::Item as Future>::Output>
+    where
+        I: IntoIterator,
+        I::Item: Future + Send + 'static,
+        <I::Item as Future>::Output: Send + 'static,
+    {
+        crate::spawn::many::spawn_on(self, futures)
+    }
+
+    /// Queues a task that was just spawned; by `push`, and true, if this thread works for the
+    /// runtime.
+    #[inline]
+    pub(crate) fn push(&self, task: Runnable, push: impl FnOnce(&mut Core, Runnable)) -> bool {
+        let foreign = context::push_spawned(&self.shared, task, push);
+        let is_local = foreign.is_none();
+        if let Some(task) = foreign {
             self.push_foreign(task);
         }
-        handle
+        is_local
     }
 
     /// Runs a closure that blocks; see [`spawn_blocking`](crate::spawn_blocking()).

@@ -72,15 +72,15 @@ const fn rounded(layout: Layout) -> Layout {
     }
 }
 
-/// Memory for a task, which [`free`] takes back. Ends the process if there is none.
+/// Memory for a task, which [`free`] takes back, from these blocks or else from those of the thread.
+/// Ends the process if there is none.
 #[inline]
 pub(super) fn allocate(layout: Layout, kept: Option<&mut Blocks>) -> NonNull<u8> {
-    if let Some(class) = Class::of(layout)
-        && let Some(block) = kept.and_then(|kept| kept.take(class))
-    {
-        return block;
-    }
-    obtain(rounded(layout))
+    let take = |class| match kept {
+        Some(blocks) => blocks.take(class),
+        None => context::with_blocks(|blocks| blocks.take(class)).flatten(),
+    };
+    Class::of(layout).and_then(take).unwrap_or_else(|| obtain(rounded(layout)))
 }
 
 /// Takes back the memory of a task.

@@ -103,7 +103,7 @@ struct Vtable {
 }
 
 /// Makes a task with the right to run it and the right to its outcome, if possible in one of the
-/// blocks.
+/// blocks, or of this thread's.
 #[inline]
 pub(super) fn allocate<F, S>(
     future: F,
@@ -492,7 +492,7 @@ unsafe fn take_join_waker(header: &Header) -> Waker {
 }
 
 /// The right to a task's outcome: what a `JoinHandle` is made of.
-pub(super) struct JoinOwner<T> {
+pub(crate) struct JoinOwner<T> {
     task: NonNull<Header>,
     output: PhantomData<T>,
 }
