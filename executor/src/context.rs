@@ -256,20 +256,16 @@ pub(crate) fn push_woken(shared: usize, task: Runnable) -> Option<Runnable> {
     task
 }
 
-/// Gives a spawned task to this thread's core by `push`, if the thread works for the runtime.
+/// Gives a spawned task to this thread's core, if the thread works for the runtime.
 #[inline]
-pub(crate) fn push_spawned(
-    shared: &Arc<Shared>,
-    task: Runnable,
-    push: impl FnOnce(&mut Core, Runnable),
-) -> Option<Runnable> {
+pub(crate) fn push_spawned(shared: &Arc<Shared>, task: Runnable) -> Option<Runnable> {
     let mut task = Some(task);
     let _ = CONTEXT.try_with(|context| {
         let Ok(mut core) = context.core.try_borrow_mut() else { return };
         if let Some(core) = core.as_mut().filter(|core| Arc::ptr_eq(core.handle.shared(), shared))
             && let Some(task) = task.take()
         {
-            push(core, task);
+            core.push_spawned(task);
         }
     });
     task

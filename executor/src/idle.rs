@@ -1,16 +1,13 @@
 #![doc = include_str!("idle.md")]
 
-mod bulk;
 #[cfg(all(test, filch_loom))]
 mod models;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
 use crate::park::Parker;
-use crate::sync::NAPS;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use crate::sync::{Arc, Mutant, Mutex, mutated, order};
-use bulk::Looks;
 use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::time::Instant;
@@ -52,7 +49,6 @@ impl fmt::Debug for Counts {
             .field("searching", &self.searching())
             .field("parked", &self.parked())
             .field("napping", &self.napping())
-            .field("in_bulk", &self.in_bulk())
             .finish()
     }
 }
@@ -237,14 +233,12 @@ impl<C> Idle<C> {
         }
         // Ordering: pairs with the fence in `notify_local`.
         fence(order(Ordering::SeqCst, Mutant::NoFenceBeforeHandOver, Ordering::Acquire));
-        // What is pushed in bulk just now may be visible to nobody yet, so somebody has to stay.
-        let in_bulk = before.in_bulk() && !mutated(Mutant::NoHandOverInBulk);
-        if work_visible() || in_bulk {
+        if work_visible() {
             self.wake_one();
         }
     }
 
-    /// **S1–S5**: blocks until the worker is notified, or until `rest` says that it is over.
+    /// **S1–S4**: blocks until the worker is notified, or until `rest` says that it is over.
     ///
     /// `rest` is asked before the thread blocks, and again when it wakes and its worker is parked
     /// still. It must not rely on having the core: that may be lent meanwhile.
@@ -253,25 +247,16 @@ impl<C> Idle<C> {
         seat: &Arc<Seat<C>>,
         core: C,
         searching: bool,
-        work_visible: impl Fn() -> bool,
+        work_visible: impl FnOnce() -> bool,
         mut rest: impl FnMut() -> Rest,
     ) -> Woken<C> {
-        self.give_back(seat, core, searching, &work_visible);
-        let mut looks = Looks::new();
+        self.give_back(seat, core, searching, work_visible);
         // Whoever closes the runtime does so first and then unparks those in the list, under the
         // lock. So either this worker was in the list, or `rest` comes after the closing.
         while let Rest::Until(deadline) = rest() {
-            let in_bulk = self.must_look_again();
-            match in_bulk {
-                true if !NAPS => crate::sync::thread::yield_now(),
-                true => seat.parker.park_until(looks.next(deadline)),
-                false => seat.parker.park_until(deadline),
-            }
+            seat.parker.park_until(deadline);
             if !self.is_parked(seat) {
                 break;
-            }
-            if in_bulk {
-                self.look_again(&work_visible);
             }
         }
         self.claim(seat)
@@ -299,20 +284,18 @@ impl<C> Idle<C> {
         searching: bool,
         work_visible: impl FnOnce() -> bool,
     ) {
-        let before = {
+        {
             let mut asleep = self.asleep.lock();
             if seat.begun.load(Ordering::Relaxed) {
                 asleep.parked.push((seat.clone(), core));
                 let searching = if searching { SEARCHING_ONE } else { 0 };
-                Counts(self.word.fetch_add(PARKED_ONE - searching, Ordering::AcqRel))
+                self.word.fetch_add(PARKED_ONE - searching, Ordering::AcqRel);
             } else {
                 debug_assert!(!searching, "a worker that searches before it begins");
                 asleep.starting.push((seat.clone(), core));
-                Counts(0)
             }
-        };
+        }
         self.look_again(work_visible);
-        before.unpark_in_bulk(seat);
     }
 
     /// Finds out why the parker returned.
@@ -345,16 +328,15 @@ impl<C> Idle<C> {
 
     /// **S1–S3** for a thread that begins to work: from now on its worker can be notified.
     pub(crate) fn begin(&self, seat: &Arc<Seat<C>>, work_visible: impl FnOnce() -> bool) {
-        let before = {
+        {
             let mut asleep = self.asleep.lock();
             seat.begun.store(true, Ordering::Relaxed);
             // It is not there if it is lent, or if its giver comes only after this.
             let Some(core) = Asleep::take(&mut asleep.starting, seat) else { return };
             asleep.parked.push((seat.clone(), core));
-            Counts(self.word.fetch_add(PARKED_ONE, Ordering::AcqRel))
-        };
+            self.word.fetch_add(PARKED_ONE, Ordering::AcqRel);
+        }
         self.look_again(work_visible);
-        before.unpark_in_bulk(seat);
     }
 
     /// **S2, S3**.

@@ -14,11 +14,9 @@
 //! | model | bound | executions |
 //! |---|---|---|
 //! | M1 park against two unparks | none | 399 073 |
-//! | M2 push from outside against the last worker to park | none | 4 624 |
-//! | M3 push of a worker in a long poll against its sibling's park, and a batch | none | 450, 2 246 |
-//! | M3 pushes in bulk against the sibling's park, before their end and at it | none | 3 370, 25 296 |
-//! | M4 hand-over of the search, and what a searcher leaves behind | 3, none | 182 609, 3 771 |
-//! | M4 hand-over of the search while another worker pushes in bulk | 3 | 56 913 |
+//! | M2 push from outside against the last worker to park | none | 4 424 |
+//! | M3 push of a worker in a long poll against its sibling's park, and a batch | none | 390, 2 066 |
+//! | M4 hand-over of the search, and what a searcher leaves behind | 3, none | 169 225, 1 379 |
 //! | M5 wake during a poll | none | 293 |
 //! | M6 coalesced wakes, and more of them than the count is to hold | 3, none | 79 170, 13 870 |
 //! | M7 abort against completion | none | 395 |

@@ -49,13 +49,6 @@ pub(crate) enum Mutant {
     NoRescan,
     /// A push tells nobody.
     NoNotify,
-    /// A worker that parks while another pushes in bulk looks at the queues once.
-    NoLookInBulk,
-    /// The last searcher that found work while another worker pushes in bulk leaves the rest to
-    /// nobody.
-    NoHandOverInBulk,
-    /// The end of many pushes tells nobody.
-    NoNotifyAfterBulk,
     /// The last searcher that found work leaves the rest to nobody.
     NoHandOver,
     /// A wake during a poll is forgotten.

@@ -91,13 +91,6 @@ impl Core {
         self.notify();
     }
 
-    /// Queues a task on top, one of many; see `idle.md`, B.
-    #[inline]
-    pub(crate) fn push_in_bulk(&mut self, task: Runnable) {
-        self.queue.push_spawned(task);
-        self.handle.shared().idle.notify_in_bulk();
-    }
-
     /// The task on top, if it is the one that is meant.
     #[inline]
     pub(crate) fn take_from_top(

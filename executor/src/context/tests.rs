@@ -208,14 +208,14 @@ fn a_task_of_another_runtime_is_given_back() {
         let there = Arc::as_ptr(&foreign).addr();
         assert!(push_woken(own, numbered(1)).is_none());
         assert_eq!(push_woken(there, numbered(2)).map(number), Some(2));
-        assert!(push_spawned(&shared(), numbered(3), Core::push_spawned).is_none());
-        assert_eq!(push_spawned(&foreign, numbered(4), Core::push_spawned).map(number), Some(4));
+        assert!(push_spawned(&shared(), numbered(3)).is_none());
+        assert_eq!(push_spawned(&foreign, numbered(4)).map(number), Some(4));
         assert_eq!(queued(), [3, 1]);
     });
     // A thread without a core gives everything back.
     let address = Arc::as_ptr(&foreign).addr();
     assert_eq!(push_woken(address, numbered(5)).map(number), Some(5));
-    assert_eq!(push_spawned(&foreign, numbered(6), Core::push_spawned).map(number), Some(6));
+    assert_eq!(push_spawned(&foreign, numbered(6)).map(number), Some(6));
 }
 
 #[test]
@@ -224,9 +224,7 @@ fn a_task_is_given_back_while_the_core_is_in_use() {
         let shared = shared();
         let address = Arc::as_ptr(&shared).addr();
         let (woken, spawned) = (numbered(1), numbered(2));
-        let back = with_core(|_| {
-            (push_woken(address, woken), push_spawned(&shared, spawned, Core::push_spawned))
-        });
+        let back = with_core(|_| (push_woken(address, woken), push_spawned(&shared, spawned)));
         let (woken, spawned) = back.expect("the thread has a core");
         assert_eq!((woken.map(number), spawned.map(number)), (Some(1), Some(2)));
         let back = spawn_local(3, |_, _| spawn_local(4, |_, _| ()));

@@ -116,47 +116,6 @@ crate::model::models! {
     } fails with NoRescan as twin_m3_batch_no_rescan,
                  NoNotify as twin_m3_batch_no_notify;
 
-    /// M3, in bulk: a worker that pushes many items, and has begun to wait for one more, has a
-    /// sibling that parks meanwhile. It takes the item that was pushed without a barrier.
-    m3_item_pushed_in_bulk_reaches_the_sibling(None) {
-        let deque = Worker::new_lifo();
-        let pool = Pool::new(2, vec![deque.stealer()]);
-        let sibling = worker(&pool, 1, 1);
-        pool.idle.begin_bulk();
-        deque.push(Box::new(1));
-        pool.idle.notify_in_bulk();
-        assert_eq!(sibling.join().unwrap(), 1);
-    } fails with NoLookInBulk as twin_m3_no_look_in_bulk;
-
-    /// M3, in bulk to the end: who parks when the last item is pushed and the bulk is over hears of
-    /// it.
-    m3_end_of_a_bulk_is_announced(None) {
-        let deque = Worker::new_lifo();
-        let pool = Pool::new(2, vec![deque.stealer()]);
-        let sibling = worker(&pool, 1, 1);
-        pool.idle.begin_bulk();
-        deque.push(Box::new(1));
-        pool.idle.end_bulk();
-        assert_eq!(sibling.join().unwrap(), 1);
-    } fails with NoNotifyAfterBulk as twin_m3_no_notify_after_bulk;
-
-    /// M4, in bulk: a searcher that has found something leaves the search, and does not see what is
-    /// pushed without a barrier just then. It leaves somebody who will.
-    m4_search_is_handed_over_in_bulk(Some(3)) {
-        let deque = Worker::new_lifo();
-        let pool = Pool::new(3, vec![deque.stealer()]);
-        let parked = worker(&pool, 2, 1);
-        assert!(pool.idle.start_searching());
-        let own = pool.clone();
-        let searcher = Builder::new().spawn(move || own.idle.stop_searching(|| own.work_visible()));
-        pool.idle.begin_bulk();
-        deque.push(Box::new(1));
-        pool.idle.notify_in_bulk();
-        searcher.unwrap().join().unwrap();
-        assert_eq!(parked.join().unwrap(), 1);
-    } fails with NoLookInBulk as twin_m4_no_look_in_bulk,
-                 NoHandOverInBulk as twin_m4_no_hand_over_in_bulk;
-
     /// M4. Two items, two workers, each content with one: whoever leaves the search first has to
     /// hand it over for the other item.
     m4_last_searcher_hands_the_search_over(Some(3)) {

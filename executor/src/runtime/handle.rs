@@ -9,7 +9,6 @@ use crate::stats::Metrics;
 use crate::sync::Arc;
 use crate::sync::thread;
 use crate::task::{self, JoinGroup, JoinHandle, PanicReporter, Runnable};
-use crate::worker::Core;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -249,7 +248,7 @@ impl Handle {
         F::Output: Send + 'static,
     {
         let (task, handle) = task::new(future, Backref::new(&self.shared));
-        self.push(task, Core::push_spawned);
+        self.push(task);
         handle
     }
 
@@ -278,16 +277,12 @@ impl Handle {
         crate::spawn::many::spawn_on(self, futures)
     }
 
-    /// Queues a task that was just spawned; by `push`, and true, if this thread works for the
-    /// runtime.
+    /// Queues a task that was just spawned.
     #[inline]
-    pub(crate) fn push(&self, task: Runnable, push: impl FnOnce(&mut Core, Runnable)) -> bool {
-        let foreign = context::push_spawned(&self.shared, task, push);
-        let is_local = foreign.is_none();
-        if let Some(task) = foreign {
+    pub(crate) fn push(&self, task: Runnable) {
+        if let Some(task) = context::push_spawned(&self.shared, task) {
             self.push_foreign(task);
         }
-        is_local
     }
 
     /// Runs a closure that blocks; see [`spawn_blocking`](crate::spawn_blocking()).

@@ -2,7 +2,6 @@
 
 use crate::runtime::{Backref, Handle};
 use crate::task::{self, JoinGroup};
-use crate::worker::Core;
 use std::future::Future;
 
 /// Spawns a task for each future that `futures` gives, on the current runtime, with one handle for
@@ -43,9 +42,6 @@ where
 /// How many tasks' words are reserved on the word of the iterator alone.
 const LARGEST_RESERVE: usize = 1 << 16;
 
-/// How many tasks are announced one by one, before it pays to say that many come.
-const FEW: usize = 4;
-
 /// The way of [`Handle::spawn_many`].
 pub(crate) fn spawn_on<I>(handle: &Handle, futures: I) -> JoinGroup<<I::Item as Future>::Output>
 where
@@ -55,40 +51,12 @@ where
 {
     let futures = futures.into_iter();
     let mut members = Vec::with_capacity(futures.size_hint().0.min(LARGEST_RESERVE));
-    let mut bulk = None;
-    // Each is pushed before the iterator is asked for the next: that is code of others, and may
-    // take its time, so nothing may wait for it.
+    // Each is pushed, and announced, before the iterator is asked for the next: that is code of
+    // others, and may take its time, so nothing may wait for it.
     for future in futures {
         let (task, member) = task::new_member(future, Backref::new(handle.shared()));
         members.push(member);
-        if bulk.is_some() {
-            handle.push(task, Core::push_in_bulk);
-            continue;
-        }
-        if handle.push(task, Core::push_spawned) && members.len() >= FEW {
-            bulk = Some(Bulk::begin(handle));
-        }
+        handle.push(task);
     }
     JoinGroup::new(members)
-}
-
-/// The time in which a worker pushes many tasks; see `idle.md`, B.
-///
-/// A thread that is not a worker has no use for it: each of its pushes has to see whether the runtime
-/// was closed, and for that it needs the barrier.
-struct Bulk<'a> {
-    handle: &'a Handle,
-}
-
-impl<'a> Bulk<'a> {
-    fn begin(handle: &'a Handle) -> Self {
-        handle.shared().idle.begin_bulk();
-        Self { handle }
-    }
-}
-
-impl Drop for Bulk<'_> {
-    fn drop(&mut self) {
-        self.handle.shared().idle.end_bulk();
-    }
 }
