@@ -5,7 +5,7 @@
 //! | [`peer`] | what a runtime must offer to take part, and the adapter of each |
 //! | [`cases`] | throughput: how long a piece of work takes, per operation |
 //! | [`guards`] | the price: idle CPU, stranded tasks, fairness, latency, memory |
-//! | [`reference`] | the same work by other means: rayon, and programs in other languages |
+//! | [`reference`](mod@reference) | the same work by other means: rayon, and programs in other languages |
 //! | [`coroutine`] | libraries of coroutines, which are compared with the same driver |
 //! | [`probe`] | what a case or a guard is to the driver, whatever the runtime |
 //! | [`driver`] | rounds, rotation, failures |
@@ -241,7 +241,7 @@ mod tests {
     fn rayon_finds_what_the_runtimes_find() {
         let options = Options { only: Some(vec!["rayon".into()]), ..Options::default() };
         let (chosen, _) = select(&options, contestants(), Some(References::find)).expect("rayon");
-        let setup = Setup { workers: 2, scale: Scale::FULL.tenth() };
+        let setup = Setup { workers: 2, scale: Scale::reduced(2) };
         for (index, probe) in chosen[0].probes().iter().enumerate() {
             if chosen[0].takes_part(probe) {
                 assert_eq!(chosen[0].measure(index, &setup).len(), 2, "{}", probe.name);
