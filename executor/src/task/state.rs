@@ -350,7 +350,7 @@ impl State {
             }
             // Ordering: Release publishes the output to the handle's Acquire load; Acquire makes
             // the waker that the handle wrote into the slot readable.
-            let next = now.0 - reserve_less(drawn) | flags;
+            let next = (now.0 - reserve_less(drawn)) | flags;
             match self.0.compare_exchange_weak(now.0, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) if now.has_join_waker() && !mutated(Mutant::CompleteWithoutRecheck) => {
                     return Complete::WakeJoiner;
