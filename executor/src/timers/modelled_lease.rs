@@ -8,6 +8,7 @@ use std::ops::Deref;
 /// Nobody leases them again.
 pub(super) fn vacate(_timers: &WorkerTimers) {}
 
+/// Its end does nothing, as nobody leases the timers again: so models do not have to explore it.
 pub(crate) struct Lease {
     timers: Arc<WorkerTimers>,
     source: Source,
@@ -35,12 +36,6 @@ impl Deref for Lease {
 
     fn deref(&self) -> &WorkerTimers {
         &self.timers
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.timers.release();
     }
 }
 
