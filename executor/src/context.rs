@@ -9,10 +9,11 @@ mod tests;
 
 use crate::runtime::{Handle, NoRuntime, Shared};
 use crate::sync::{Arc, local};
-use crate::task::{Blocks, Drawn, RESERVE, Runnable};
+use crate::task::{self, Blocks, Drawn, RESERVE, Runnable};
 use crate::timers::TimersRef;
 use crate::unwind;
 use crate::worker::{self, Core};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
@@ -202,6 +203,34 @@ pub(crate) fn run_from_top(deepest: usize, is_meant: impl FnOnce(&Runnable) -> b
         // All code of users in it is called in nets, so it comes back here.
         worker::run_in_place(task);
         RUN.with(|run| run.depth.set(depth));
+    }
+}
+
+/// Whether less than `deepest` children are being run inside each other's polls.
+#[inline]
+pub(crate) fn may_nest(deepest: usize) -> bool {
+    RUN.with(|run| run.depth.get()) < deepest
+}
+
+/// Runs `poll`, which is that of a child inside its parent's, and does not unwind.
+#[inline]
+pub(crate) fn nested<R>(poll: impl FnOnce() -> R) -> R {
+    let depth = RUN.with(|run| run.depth.replace(run.depth.get() + 1));
+    let result = poll();
+    RUN.with(|run| run.depth.set(depth));
+    result
+}
+
+/// Drops a value of a user's type; a panic in its destructor is one that nobody collects.
+pub(crate) fn discard<T>(value: T) {
+    task::discard(value).unwrap_or_else(report);
+}
+
+/// Reports a panic that nobody collects to this thread's runtime.
+pub(crate) fn report(panic: Box<dyn Any + Send>) {
+    match with_core(|core| core.handle.panics().clone()) {
+        Some(reporter) => reporter.report(panic),
+        None => task::discard_payload(panic),
     }
 }
 

@@ -6,12 +6,17 @@
 //! join waker, no second poll of the parent, and the child's output is still in the cache. The claim
 //! is the deque's own: the pop of its owner against the steal of a thief. This is what fork-join
 //! libraries do with stack frames (Cilk-5; rayon's `join`, libfork); here the child is a task, so
-//! that it may wait in its middle as any future.
+//! that it may wait in its middle as any future. With many children there is one such task at a
+//! time for all of them that nobody has begun; see [`all`].
+
+mod all;
 
 use crate::context;
-use crate::task::JoinHandle;
-use std::future::Future;
+use crate::task::{JoinError, JoinHandle};
+use std::future::{Future, poll_fn};
 use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 /// How many children run inside each other at most; then they are awaited as other tasks are.
 ///
@@ -59,45 +64,56 @@ where
     B: Future + Send + 'static,
     B::Output: Send + 'static,
 {
-    let b = Child::spawn(b);
+    let mut b = Child::spawn(b);
     let a = a.await;
-    (a, b.output().await)
+    match poll_fn(|cx| b.poll(cx)).await {
+        Ok(b) => (a, b),
+        Err(error) => failed(error),
+    }
 }
 
 /// Runs futures beside each other, as far as workers are free to take them, and gives their outputs
 /// in the futures' order.
 ///
-/// All are tasks but the first one, which is a part of the task that awaits this. What no other
-/// worker has taken is polled right here, in order. As [`join`] for more than two; so are the
-/// panics, and what happens if it is dropped.
+/// The task that awaits this polls them in order, one after the other, each as a part of itself.
+/// Meanwhile other workers take them from the end, one at a time, as tasks; and so does this worker
+/// when the task waits for one of them. What is polled here costs neither an allocation nor a queue,
+/// and sees the thread-local state and the handles that the awaiting task has entered round its poll.
+///
+/// Nothing happens before the first poll. Dropping the future before it is ready drops the future
+/// that is polled here and those that nobody has begun, and aborts the others as [`join`] does.
 ///
 /// # Panics
 ///
-/// As [`join`], with the first panic in the futures' order; the tasks behind it are aborted.
+/// * If one of the futures panics, with its panic, once those before it are ready; those behind it
+///   are dropped and aborted.
+/// * Outside a runtime: "no running event loop"; and on one that is shut down meanwhile, where the
+///   futures that nobody has begun are not begun any more.
+/// * If it is polled again after its end.
 ///
 /// ```
 /// let squares = filch::run(filch::join_all((0..100u64).map(|n| async move { n * n })));
 /// assert_eq!(squares[99], 9_801);
 /// ```
-pub async fn join_all<I>(futures: I) -> Vec<<I::Item as Future>::Output>
+pub fn join_all<I>(futures: I) -> impl Future<Output = Vec<<I::Item as Future>::Output>>
 where
     I: IntoIterator,
     I::Item: Future + Send + 'static,
     <I::Item as Future>::Output: Send + 'static,
 {
-    let (first, children) = {
-        let mut futures = futures.into_iter();
-        let Some(first) = futures.next() else { return Vec::new() };
-        let rest: Vec<_> = futures.collect();
-        // From the last one on, so that the first one's neighbour is on top.
-        (first, rest.into_iter().rev().map(Child::spawn).collect::<Vec<_>>())
-    };
-    let mut outputs = Vec::with_capacity(1 + children.len());
-    outputs.push(first.await);
-    for child in children.into_iter().rev() {
-        outputs.push(child.output().await);
+    all::JoinAll::new(futures)
+}
+
+/// What a parent says whose child was cancelled. Its only handle is here, so nobody aborted it.
+const CANCELLED: &str = "a child of join() was cancelled: its runtime shuts down";
+
+/// Goes on with the panic of a child.
+#[cold]
+fn failed(error: JoinError) -> ! {
+    match error.try_into_panic() {
+        Ok(payload) => resume_unwind(payload),
+        Err(_) => panic!("{CANCELLED}"),
     }
-    outputs
 }
 
 /// A task that does not outlive its parent's interest in it.
@@ -116,16 +132,15 @@ impl<T: Send + 'static> Child<T> {
 
     /// Its output; runs it here, if nobody else does.
     #[inline]
-    async fn output(mut self) -> T {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         context::run_from_top(DEEPEST, |task| self.handle.is_of(task));
-        match (&mut self.handle).await {
-            Ok(output) => output,
-            Err(error) => match error.try_into_panic() {
-                Ok(payload) => resume_unwind(payload),
-                // Its only handle is here, so nobody aborted it.
-                Err(_) => panic!("a child of join() was cancelled: its runtime shuts down"),
-            },
-        }
+        Pin::new(&mut self.handle).poll(cx)
+    }
+
+    /// Takes it back, if nobody has begun it.
+    #[inline]
+    fn withdraw(self) {
+        drop(context::with_core(|core| core.take_from_top(|task| self.handle.is_of(task))));
     }
 }
 

@@ -109,6 +109,8 @@ pub(crate) enum Mutant {
     NoVirtualAdvance,
     /// Who could turn the clock lets go of it without another look whether all are idle.
     ClaimWithoutRecheck,
+    /// A helper of `join_all` can be taken before it stands in the list.
+    UnlistedHelper,
     /// The stand-in deque publishes its bottom without the release fence.
     DequeWithoutFence,
 }

@@ -106,6 +106,19 @@ impl Core {
         None
     }
 
+    /// Begins a poll inside the current one; false: not on a runtime that shuts down.
+    #[inline]
+    pub(crate) fn begin_in_place(&mut self) -> bool {
+        let shared = self.handle.shared();
+        bump(&shared.workers[self.index].stats.polls, 1);
+        !shared.is_closed()
+    }
+
+    /// Whether the runtime has no other worker.
+    pub(crate) fn is_alone(&mut self) -> bool {
+        self.handle.shared().workers.len() == 1
+    }
+
     /// Queues a task behind the others.
     #[inline]
     pub(crate) fn push_woken(&mut self, task: Runnable) {

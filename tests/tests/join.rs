@@ -339,3 +339,188 @@ fn a_join_is_send_if_its_parts_are() {
     assert_send(&filch::join(async {}, async {}));
     assert_send(&filch::join_all([async {}]));
 }
+
+/// Each child waits for the next one, or for the one before.
+#[test]
+fn children_of_join_all_may_wait_for_each_other() {
+    within(LONG, || {
+        for workers in [1, 2, 8] {
+            let runtime = runtime(workers);
+            for backwards in [false, true] {
+                let (mut ends, mut starts): (Vec<_>, Vec<_>) =
+                    (0..20).map(|_| futures_channel::oneshot::channel::<u32>()).unzip();
+                if backwards {
+                    starts.rotate_left(1);
+                } else {
+                    ends.rotate_left(1);
+                }
+                let mut children: Vec<Boxed<u32>> = Vec::new();
+                for (n, (end, start)) in ends.into_iter().zip(starts).enumerate() {
+                    let begins = if backwards { n == 0 } else { n == 19 };
+                    children.push(Box::pin(async move {
+                        if begins {
+                            end.send(1).unwrap();
+                            return start.await.unwrap();
+                        }
+                        let got = start.await.unwrap();
+                        end.send(got + 1).unwrap();
+                        got
+                    }));
+                }
+                let outputs = runtime.block_on(runtime.spawn(filch::join_all(children))).unwrap();
+                assert_eq!(outputs.iter().sum::<u32>(), 210);
+            }
+        }
+    });
+}
+
+/// The parent stays in its own part until others have run all the children.
+#[test]
+fn free_workers_take_all_children_while_the_parent_is_busy() {
+    within(LONG, || {
+        for workers in [2, 3] {
+            let runtime = runtime(workers);
+            for _ in 0..20 {
+                let done = Counter::new();
+                let children = (0..10_u64).map(|n| {
+                    let done = done.clone();
+                    async move {
+                        match n {
+                            0 => done.wait_for(9),
+                            _ => {
+                                filch::yield_now().await;
+                                done.add();
+                            }
+                        }
+                        n
+                    }
+                });
+                let children: Vec<_> = children.collect();
+                let outputs = runtime.block_on(runtime.spawn(filch::join_all(children))).unwrap();
+                assert_eq!(outputs, Vec::from_iter(0..10));
+            }
+        }
+    });
+}
+
+#[test]
+fn outputs_are_in_order_whoever_takes_the_children() {
+    within(LONG, || {
+        let runtime = runtime(3);
+        for round in 0..300 {
+            let child = move |n: u32| async move {
+                for _ in 0..(n * 7 + round) % 4 {
+                    filch::yield_now().await;
+                }
+                (0..(n * 13 + round) % 300).for_each(|_| std::hint::spin_loop());
+                n
+            };
+            let outputs = runtime.block_on(runtime.spawn(filch::join_all((0..40).map(child))));
+            assert_eq!(outputs.unwrap(), Vec::from_iter(0..40));
+        }
+        assert_eq!(runtime.metrics().registered_tasks, 0);
+    });
+}
+
+fn nested_list(length: u32) -> Boxed<u32> {
+    Box::pin(async move {
+        match length {
+            0 => 0,
+            _ => {
+                let one: Boxed<u32> = Box::pin(async { 1 });
+                filch::join_all([one, nested_list(length - 1)]).await.into_iter().sum()
+            }
+        }
+    })
+}
+
+#[test]
+fn a_long_chain_of_join_alls_needs_no_stack() {
+    in_child("a_long_chain_of_join_alls_needs_no_stack", &[], || {
+        within(LONG, || {
+            for workers in [1, 2] {
+                let runtime = runtime(workers);
+                let list = runtime.block_on(runtime.spawn(nested_list(100_000)));
+                assert_eq!(list.unwrap(), 100_000);
+            }
+        });
+    });
+}
+
+/// In the destructor of what nobody has begun, while the parent unwinds; each is reported.
+#[test]
+fn destructors_of_children_that_never_began_may_panic() {
+    within(LONG, || {
+        let runtime = runtime(1);
+        let children = (0..4).map(|n| {
+            let bomb = ExplodesOnDrop("never began");
+            async move {
+                if n == 1 {
+                    std::mem::forget(bomb);
+                    explode("second");
+                } else if n == 0 {
+                    std::mem::forget(bomb);
+                } else {
+                    drop(bomb);
+                }
+            }
+        });
+        let panic = caught(|| runtime.block_on(filch::join_all(children))).expect_err("it panics");
+        assert_eq!(Bomb::name_of(&*panic), Some("second"));
+        assert_eq!(runtime.metrics().unhandled_panics, 2);
+    });
+}
+
+#[test]
+fn a_join_all_that_is_dropped_half_way_drops_all_children() {
+    within(LONG, || {
+        for workers in [1, 2, 3] {
+            let runtime = runtime(workers);
+            for pending in [0, 1, 5, 9] {
+                let alive = Arc::new(());
+                let children = (0..10).map(|n| {
+                    let alive = alive.clone();
+                    async move {
+                        if n == pending {
+                            std::future::pending::<()>().await;
+                        }
+                        drop(alive);
+                    }
+                });
+                let children: Vec<_> = children.collect();
+                runtime.block_on(runtime.spawn(poll_once(filch::join_all(children)))).unwrap();
+                while Arc::strong_count(&alive) > 1 {
+                    std::thread::yield_now();
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_shutdown_under_join_all_drops_all_children() {
+    within(LONG, || {
+        for workers in [1, 2] {
+            for round in 0..50 {
+                let runtime = filch::Runtime::builder().worker_threads(workers).build().unwrap();
+                let (alive, begun) = (Arc::new(()), Counter::new());
+                let children = (0..20).map(|n| {
+                    let (alive, begun) = (alive.clone(), begun.clone());
+                    async move {
+                        begun.add();
+                        if n == round % 20 {
+                            std::future::pending::<()>().await;
+                        }
+                        drop(alive);
+                    }
+                });
+                let children: Vec<_> = children.collect();
+                let parent = runtime.spawn(filch::join_all(children));
+                begun.wait_for(1 + round % 10);
+                drop(runtime);
+                assert_eq!(Arc::strong_count(&alive), 1, "a future outlived its runtime");
+                assert!(futures_lite::future::block_on(parent).is_err());
+            }
+        }
+    });
+}

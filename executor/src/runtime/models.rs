@@ -137,4 +137,13 @@ crate::model::models! {
         assert_eq!(block_on(task).unwrap(), 1);
         drop(runtime);
     } fails with NoNotify as twin_m17_two_workers_no_notify;
+
+    /// M17. Two workers: a task with three children, for two of which there may be helpers.
+    m17_join_all_on_two_workers(Some(2)) {
+        let runtime = runtime(2);
+        let child = |n| std::future::ready(n);
+        let task = runtime.spawn(crate::join_all((0..3).map(child)));
+        assert_eq!(block_on(task).unwrap(), [0, 1, 2]);
+        drop(runtime);
+    } fails with UnlistedHelper as twin_m17_unlisted_helper;
 }
