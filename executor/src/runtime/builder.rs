@@ -52,6 +52,10 @@ impl Builder {
     ///
     /// Default: the environment variable `FILCH_WORKER_THREADS`, or else the number of processors
     /// that this process may use.
+    ///
+    /// Each keeps up to a megabyte (2<sup>20</sup> bytes) of the memory of tasks that ended, for new
+    /// ones, until the runtime goes. More workers than processors are of use if tasks block their
+    /// threads; while they do not, the rest keeps out of the way.
     pub fn worker_threads(&mut self, workers: usize) -> &mut Self {
         self.workers = Some(workers);
         self
