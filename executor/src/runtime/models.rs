@@ -139,7 +139,7 @@ crate::model::models! {
     } fails with NoNotify as twin_m17_two_workers_no_notify;
 
     /// M17. Two workers: a task with three children, for two of which there may be helpers.
-    m17_join_all_on_two_workers(Some(2)) {
+    m17_join_all_on_two_workers(Some(1)) {
         let runtime = runtime(2);
         let child = |n| std::future::ready(n);
         let task = runtime.spawn(crate::join_all((0..3).map(child)));
