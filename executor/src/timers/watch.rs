@@ -14,15 +14,16 @@ pub(crate) const SLACK: u64 = 1_000_000;
 /// How late the watchman wakes at most after a deadline that it watches.
 pub(crate) const LONGEST_SLACK: u64 = 8 * SLACK;
 
-/// Nobody sleeps that could watch.
+/// Nobody has to be told: nobody sleeps that could watch, or the watchman was told and looks anew.
 const NOBODY: u64 = 0;
 
 /// Who sleeps, and until when the timers of those that are awake are watched.
 ///
 /// The first in the list is the watchman.
 pub(crate) struct Watch {
-    /// When the watchman wakes at the latest. [`NOBODY`]: nobody sleeps; [`NEVER`]: somebody does,
-    /// and has found nothing to watch or not looked yet. Written under the lock.
+    /// When the watchman wakes at the latest. [`NOBODY`]: nobody sleeps, or it is about to announce
+    /// that anew; [`NEVER`]: somebody sleeps, and has found nothing to watch or not looked yet.
+    /// Written under the lock.
     until: CachePadded<AtomicU64>,
     sleepers: Mutex<Vec<Sleeper>>,
     /// How long after a deadline the watchman wakes. Orders nothing, so not one of `sync`'s.
@@ -59,7 +60,13 @@ impl Watch {
     /// **T3**.
     #[cold]
     pub(crate) fn wake_watchman(&self) {
-        let watchman = self.sleepers.lock().first().cloned();
+        let watchman = {
+            let sleepers = self.sleepers.lock();
+            // Before the unpark: whoever publishes a deadline from now on is seen by the looks that
+            // follow the watchman's next announcement.
+            self.until.store(NOBODY, Ordering::Relaxed);
+            sleepers.first().cloned()
+        };
         if let Some(watchman) = watchman {
             watchman.parker.unpark();
         }
