@@ -27,6 +27,7 @@ impl WorkerTimers {
         debug_assert_eq!(inner.phase, Phase::Vacant, "timers {} have a runtime", self.number);
         inner.wheel.restart(start);
         inner.watch = Some(watch);
+        inner.asked = 0;
         inner.phase = Phase::Open;
     }
 
