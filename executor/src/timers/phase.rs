@@ -47,6 +47,20 @@ impl WorkerTimers {
         wakers.into_iter().for_each(wake);
     }
 
+    /// Wakes all that is due at the time that the wheel shows. For a caller who has no lease: by now
+    /// the timers may be those of another runtime, for which no other time would do.
+    #[cold]
+    pub(super) fn fire_overdue(&self) {
+        let mut due = Vec::new();
+        loop {
+            let inner = self.inner.lock();
+            let now = inner.wheel.now();
+            if !self.fire_locked(inner, now, &mut due) {
+                return;
+            }
+        }
+    }
+
     /// Ceases to be a runtime's.
     pub(super) fn release(&self) {
         self.close();

@@ -2,10 +2,13 @@
 
 use super::super::{Lease, Phase, Source, Status, VirtualTime, Watch};
 use super::TimersRef;
+use crate::park::Parker;
 use crate::sync::Arc;
 use filch_timers::NEVER;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
+use std::thread;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -104,4 +107,35 @@ fn a_key_of_an_earlier_lease_names_nothing_in_a_later_one() {
     assert_eq!(second.next(), SECOND);
     let armed = |&&key: &&_| second.inner.lock().wheel.get(key).is_some();
     assert_eq!(new.iter().filter(armed).count(), 50);
+}
+
+/// A sleep that is reset to a time which has passed fires what is due. By then its runtime may be
+/// gone, and its timers another one's, whose clock shows an earlier time.
+#[test]
+fn a_reset_that_outlasts_its_lease_turns_no_wheel_of_the_next_one() {
+    let (parker, over) = (Arc::new(Parker::new()), std::sync::Arc::new(AtomicBool::new(false)));
+    // Somebody to be unparked, so that there is time between the reset and the firing.
+    let (own_parker, is_over) = (parker.clone(), over.clone());
+    let sleeper = thread::spawn(move || {
+        while !is_over.load(Ordering::Relaxed) {
+            own_parker.park();
+        }
+    });
+    for _ in 0..100 {
+        let first = lease_from(100 * SECOND);
+        first.rest_on(&parker);
+        let key = first.insert(150 * SECOND, Waker::noop().clone(), true).unwrap();
+        let (timers, reset) = (first.reference(), first.reference());
+        let resets = thread::spawn(move || reset.reset(key, SECOND, false));
+        while timers.status(key, Waker::noop()) != Status::Fired {
+            first.fire_all(100 * SECOND, &mut Vec::new());
+        }
+        drop(first);
+        let second = lease_again(&timers, 0);
+        assert!(resets.join().unwrap(), "it had not fired");
+        assert_eq!(second.now(), 0, "time passed in a runtime whose clock stands");
+    }
+    over.store(true, Ordering::Relaxed);
+    parker.unpark();
+    sleeper.join().unwrap();
 }
