@@ -139,3 +139,17 @@ fn a_reset_that_outlasts_its_lease_turns_no_wheel_of_the_next_one() {
     parker.unpark();
     sleeper.join().unwrap();
 }
+
+/// Who polls a sleep may be about to fire what is due when the runtime ends.
+#[test]
+fn what_is_to_fire_after_the_lease_keeps_no_timers_from_the_next_one() {
+    let first = lease();
+    let timers = first.reference();
+    let key = first.insert(SECOND, Waker::noop().clone(), true).unwrap();
+    drop(first);
+    assert!(!timers.fire(SECOND, &mut Vec::new()));
+    // The sleep has to take its timer out itself: it is the last that may do so.
+    assert_eq!(timers.status(key, Waker::noop()), Status::Closed);
+    assert!(timers.cancel(key).is_some());
+    assert_ne!(phase(&timers), Phase::Released);
+}
