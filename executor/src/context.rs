@@ -159,11 +159,11 @@ pub(crate) fn draws_reference(address: NonZeroUsize) -> bool {
 }
 
 /// Puts a reference to the task back into its reserve; false: the task is not the one that is being
-/// polled right here.
+/// polled right here, or its reserve is twice as large as it should be.
 #[inline]
 pub(crate) fn returns_reference(address: NonZeroUsize) -> bool {
     let returned = RUN.try_with(|run| {
-        let returns = run.task.get() == address.get();
+        let returns = run.task.get() == address.get() && run.drawn.get() > -RESERVE;
         if returns {
             run.drawn.set(run.drawn.get() - 1);
         }

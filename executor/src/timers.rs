@@ -158,19 +158,19 @@ impl WorkerTimers {
     /// Gives a timer another deadline. False: it has fired, or the runtime has shut down; there is
     /// no such timer any more.
     pub(crate) fn reset(&self, key: Key, deadline: u64, own: bool) -> bool {
-        let (earlier, now) = {
+        let (earlier, is_over) = {
             let mut inner = self.inner.lock();
             if inner.phase != Phase::Open || !inner.wheel.reset(key, deadline) {
                 drop(inner);
                 discard_waker(self.cancel(key));
                 return false;
             }
-            (self.lower(&inner, deadline, own), inner.wheel.now())
+            (self.lower(&inner, deadline, own), deadline <= inner.wheel.now())
         };
         self.tell(earlier);
-        if self.is_virtual() && deadline <= now {
+        if self.is_virtual() && is_over {
             // Who turned the clock has been here already.
-            self.fire_all(now, &mut Vec::new());
+            self.fire_overdue();
         }
         true
     }
@@ -311,6 +311,10 @@ impl WorkerTimers {
         now: u64,
         due: &mut Vec<Waker>,
     ) -> bool {
+        if inner.phase == Phase::Released {
+            // Nobody sleeps on these; and the sleeps have to take them out, to hand on the rest.
+            return false;
+        }
         let advance = inner.wheel.advance(now, BATCH, |expired| due.push(expired.value));
         self.publish(&inner);
         if mutated(Mutant::WakeUnderLock) {

@@ -68,6 +68,16 @@ fn references_are_drawn_from_the_reserve_of_the_task_that_is_polled_and_of_no_ot
 }
 
 #[test]
+fn no_more_references_are_put_back_than_a_reserve_holds() {
+    let scope = enter_task(address(1));
+    assert!((0..RESERVE).all(|_| returns_reference(address(1))));
+    assert!(!returns_reference(address(1)), "the count would be too large without a bound");
+    assert!(draws_reference(address(1)));
+    assert!(returns_reference(address(1)), "one was taken out");
+    assert_eq!(scope.leave().drawn, -RESERVE);
+}
+
+#[test]
 fn the_poll_of_another_thread_is_not_this_threads() {
     let scope = enter_task(address(1));
     std::thread::scope(|threads| {

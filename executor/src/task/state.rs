@@ -58,8 +58,10 @@
 //! `complete` gives up what is left of it.
 //!
 //! Nobody is misled meanwhile. The count says too little by what was drawn, but that is at most the
-//! reserve, so it does not wrap; and a task is freed only after `COMPLETE`, when the difference is
-//! settled. References that other threads drop during the poll are among those counted.
+//! reserve, so it does not wrap. It says too much by what was given back, which is no more either: a
+//! poll that went on giving back what other threads clone would bring the count to its limit,
+//! however few references there are. And a task is freed only after `COMPLETE`, when the difference
+//! is settled. References that other threads drop during the poll are among those counted.
 //!
 //! # Why every change is a read-modify-write
 //!
@@ -91,7 +93,8 @@ const WAKE_ONE: u64 = 1 << WAKE_SHIFT;
 
 /// Past this count the process aborts, as it does for `Arc`: only forgotten wakers get there.
 const REF_LIMIT: u64 = 1 << 27;
-/// How many references a poll can take out without a read-modify-write; see the notes above.
+/// How many references a poll can take out, or put in, without a read-modify-write; see the notes
+/// above.
 pub(crate) const RESERVE: i64 = if cfg!(filch_loom) { 1 } else { 64 };
 
 /// How many references a run has taken out of the reserve; less than 0: it gave back more.

@@ -27,6 +27,7 @@ impl WorkerTimers {
         debug_assert_eq!(inner.phase, Phase::Vacant, "timers {} have a runtime", self.number);
         inner.wheel.restart(start);
         inner.watch = Some(watch);
+        inner.asked = 0;
         inner.phase = Phase::Open;
     }
 
@@ -44,6 +45,20 @@ impl WorkerTimers {
             inner.wheel.values_mut().map(|waker| mem::replace(waker, nobody())).collect()
         };
         wakers.into_iter().for_each(wake);
+    }
+
+    /// Wakes all that is due at the time that the wheel shows. For a caller who has no lease: by now
+    /// the timers may be those of another runtime, for which no other time would do.
+    #[cold]
+    pub(super) fn fire_overdue(&self) {
+        let mut due = Vec::new();
+        loop {
+            let inner = self.inner.lock();
+            let now = inner.wheel.now();
+            if !self.fire_locked(inner, now, &mut due) {
+                return;
+            }
+        }
     }
 
     /// Ceases to be a runtime's.

@@ -115,6 +115,26 @@ fn what_a_poll_clones_and_drops_is_counted_when_it_ends() {
     }
 }
 
+/// Such a poll once brought the count to its limit, at which the process ends.
+#[test]
+fn a_poll_that_drops_what_others_clone_leaves_the_count_near_the_truth() {
+    let rig = Rig::new();
+    let desk = rig.0.clone();
+    rig.step(move |cx| {
+        let reserve = usize::try_from(RESERVE).expect("not negative");
+        for _ in 0..100 {
+            let waker = cx.waker().clone();
+            let clones = std::thread::spawn(move || vec![waker.clone(); reserve]);
+            drop(clones.join().expect("to clone a waker does not panic"));
+        }
+        let excess = format!("references: {reserve},");
+        assert!(desk.word().contains(&excess), "{}", desk.word());
+        Poll::Pending
+    });
+    assert_eq!(rig.run(), End::Idle);
+    assert!(rig.word().contains("references: 0,"), "{}", rig.word());
+}
+
 #[test]
 fn a_wake_of_itself_before_it_is_ready_does_nothing() {
     let rig = Rig::new();

@@ -2,10 +2,13 @@
 
 use super::super::{Lease, Phase, Source, Status, VirtualTime, Watch};
 use super::TimersRef;
+use crate::park::Parker;
 use crate::sync::Arc;
 use filch_timers::NEVER;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
+use std::thread;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -20,9 +23,10 @@ fn lease_from(start: u64) -> Lease {
 
 /// Leases until these timers are among what it gets; another test may have them meanwhile.
 fn lease_again(wanted: &TimersRef, start: u64) -> Lease {
-    loop {
+    // More at a time in each round: those that another test gave back may lie above.
+    for most in (100..).step_by(100) {
         let mut others = Vec::new();
-        for _ in 0..100 {
+        for _ in 0..most {
             let lease = lease_from(start);
             if lease.reference() == *wanted {
                 return lease;
@@ -30,6 +34,7 @@ fn lease_again(wanted: &TimersRef, start: u64) -> Lease {
             others.push(lease);
         }
     }
+    unreachable!("a test keeps its timers for ever")
 }
 
 fn phase(timers: &TimersRef) -> Phase {
@@ -102,4 +107,49 @@ fn a_key_of_an_earlier_lease_names_nothing_in_a_later_one() {
     assert_eq!(second.next(), SECOND);
     let armed = |&&key: &&_| second.inner.lock().wheel.get(key).is_some();
     assert_eq!(new.iter().filter(armed).count(), 50);
+}
+
+/// A sleep that is reset to a time which has passed fires what is due. By then its runtime may be
+/// gone, and its timers another one's, whose clock shows an earlier time.
+#[test]
+fn a_reset_that_outlasts_its_lease_turns_no_wheel_of_the_next_one() {
+    let (parker, over) = (Arc::new(Parker::new()), std::sync::Arc::new(AtomicBool::new(false)));
+    // Somebody to be unparked, so that there is time between the reset and the firing.
+    let (own_parker, is_over) = (parker.clone(), over.clone());
+    let sleeper = thread::spawn(move || {
+        while !is_over.load(Ordering::Relaxed) {
+            own_parker.park();
+        }
+    });
+    for _ in 0..100 {
+        let first = lease_from(100 * SECOND);
+        first.rest_on(&parker);
+        let key = first.insert(150 * SECOND, Waker::noop().clone(), true).unwrap();
+        let (timers, reset) = (first.reference(), first.reference());
+        let resets = thread::spawn(move || reset.reset(key, SECOND, false));
+        while timers.status(key, Waker::noop()) != Status::Fired {
+            first.fire_all(100 * SECOND, &mut Vec::new());
+        }
+        drop(first);
+        let second = lease_again(&timers, 0);
+        assert!(resets.join().unwrap(), "it had not fired");
+        assert_eq!(second.now(), 0, "time passed in a runtime whose clock stands");
+    }
+    over.store(true, Ordering::Relaxed);
+    parker.unpark();
+    sleeper.join().unwrap();
+}
+
+/// Who polls a sleep may be about to fire what is due when the runtime ends.
+#[test]
+fn what_is_to_fire_after_the_lease_keeps_no_timers_from_the_next_one() {
+    let first = lease();
+    let timers = first.reference();
+    let key = first.insert(SECOND, Waker::noop().clone(), true).unwrap();
+    drop(first);
+    assert!(!timers.fire(SECOND, &mut Vec::new()));
+    // The sleep has to take its timer out itself: it is the last that may do so.
+    assert_eq!(timers.status(key, Waker::noop()), Status::Closed);
+    assert!(timers.cancel(key).is_some());
+    assert_ne!(phase(&timers), Phase::Released);
 }
