@@ -3,10 +3,10 @@
 
 use crate::event::{Action, Counter};
 use crate::quiet::{explode, explode_with};
-use crate::watchdog::lock;
+use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread::ThreadId;
 
@@ -89,12 +89,12 @@ impl Counts {
     ///
     /// If there was none.
     pub fn take_waker(&self) -> Waker {
-        lock(&self.waker).take().expect("no pending poll")
+        self.waker.lock().take().expect("no pending poll")
     }
 
     /// Wakes the probe, if it has been pending since the waker was last used.
     pub fn wake(&self) {
-        let waker = lock(&self.waker).take();
+        let waker = self.waker.lock().take();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -102,17 +102,17 @@ impl Counts {
 
     /// Has the probe call `action` inside its `poll`th poll.
     pub fn during_poll(&self, poll: u64, action: impl FnOnce() + Send + 'static) {
-        *lock(&self.in_poll) = Some((poll, Box::new(action)));
+        *self.in_poll.lock() = Some((poll, Box::new(action)));
     }
 
     /// Has the probe call `action` inside its destructor.
     pub fn during_drop(&self, action: impl FnOnce() + Send + 'static) {
-        *lock(&self.in_drop) = Some(Box::new(action));
+        *self.in_drop.lock() = Some(Box::new(action));
     }
 
     /// The thread that dropped the future.
     pub fn dropped_on(&self) -> Option<ThreadId> {
-        *lock(&self.dropped_on)
+        *self.dropped_on.lock()
     }
 
     fn explode(self: &Arc<Self>, script: Script, name: &'static str) -> ! {
@@ -145,10 +145,10 @@ impl Future for Probe {
         let pending = poll < script.ending.polls();
         if pending {
             // Before the poll is counted: whoever waits for the count may want the waker.
-            *lock(&counts.waker) = Some(cx.waker().clone());
+            *counts.waker.lock() = Some(cx.waker().clone());
         }
         counts.polls.add();
-        let action = lock(&counts.in_poll).take_if(|(when, _)| *when == poll);
+        let action = counts.in_poll.lock().take_if(|(when, _)| *when == poll);
         if let Some((_, action)) = action {
             action();
         }
@@ -167,8 +167,8 @@ impl Future for Probe {
 impl Drop for Probe {
     fn drop(&mut self) {
         let counts = &self.counts;
-        *lock(&counts.dropped_on) = Some(std::thread::current().id());
-        let action = lock(&counts.in_drop).take();
+        *counts.dropped_on.lock() = Some(std::thread::current().id());
+        let action = counts.in_drop.lock().take();
         if let Some(action) = action {
             action();
         }

@@ -6,10 +6,11 @@ use filch_tests::child::in_child;
 use filch_tests::event::barrier;
 use filch_tests::quiet::panic_file;
 use filch_tests::{Bomb, Counter, Event, LONG, caught, explode, panic_text, runtime, within};
+use parking_lot::Mutex;
 use std::cell::Cell;
 use std::future::{pending, poll_fn, ready};
 use std::rc::Rc;
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier};
 use std::task::{Poll, Waker};
 
 const NESTED_BLOCK_ON: &str = "block_on() cannot be called from a running event loop";
@@ -84,18 +85,18 @@ fn a_root_that_foreign_threads_wake_is_polled_each_time() {
         let thread = std::thread::spawn(move || {
             for poll in 1..=1_000 {
                 polled.wait_for(poll);
-                let waker = wake.lock().unwrap().clone().unwrap();
+                let waker = wake.lock().clone().unwrap();
                 waker.wake_by_ref();
             }
         });
         runtime.block_on(poll_fn(|cx| {
-            *waker.lock().unwrap() = Some(cx.waker().clone());
+            *waker.lock() = Some(cx.waker().clone());
             if polls.add() == 1_001 { Poll::Ready(()) } else { Poll::Pending }
         }));
         thread.join().unwrap();
         assert_eq!(polls.get(), 1_001);
         // The waker of a root that is over wakes nobody, not even the next root.
-        let stale = waker.lock().unwrap().take().unwrap();
+        let stale = waker.lock().take().unwrap();
         let next = poll_fn(move |cx| {
             stale.wake_by_ref();
             let waker = cx.waker().clone();

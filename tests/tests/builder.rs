@@ -4,9 +4,10 @@ use filch::{Builder, Runtime};
 use filch_tests::child::{in_child, in_small_child};
 use filch_tests::quiet::{Chain, ExplodesOnDrop};
 use filch_tests::{Blocker, Counter, Event, LONG, caught, panic_text, process, runtime, within};
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 const MOST: usize = 32_767;
 
@@ -208,17 +209,17 @@ fn hooks_run_once_on_each_worker_before_and_after_its_work() {
             let log = log.clone();
             move || {
                 let name = std::thread::current().name().unwrap_or("?").to_owned();
-                log.lock().unwrap().push((name, what));
+                log.lock().push((name, what));
             }
         };
         let mut builder = Runtime::builder();
         builder.worker_threads(2).on_thread_start(hook("start")).on_thread_stop(hook("stop"));
         let runtime = builder.build().unwrap();
         let held = [(); 2].map(|()| Blocker::new(runtime.handle()));
-        assert_eq!(log.lock().unwrap().len(), 2, "before a task is polled");
+        assert_eq!(log.lock().len(), 2, "before a task is polled");
         drop(held);
         drop(runtime);
-        let mut log = log.lock().unwrap().clone();
+        let mut log = log.lock().clone();
         log.sort();
         let expected =
             [("filch-0", "start"), ("filch-0", "stop"), ("filch-1", "start"), ("filch-1", "stop")];

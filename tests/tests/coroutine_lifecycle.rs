@@ -4,9 +4,10 @@
 use filch::coroutine::{Co, Coroutine, SendError, Step};
 use filch_tests::quiet::ExplodesOnDrop;
 use filch_tests::{Bomb, Counter, caught, explode};
+use parking_lot::Mutex;
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 /// Counts drops.
@@ -186,7 +187,7 @@ fn locals_are_dropped_in_reverse_order() {
     struct Named(&'static str, Arc<Mutex<Vec<&'static str>>>);
     impl Drop for Named {
         fn drop(&mut self) {
-            self.1.lock().unwrap().push(self.0);
+            self.1.lock().push(self.0);
         }
     }
     let order = Arc::new(Mutex::new(Vec::new()));
@@ -198,7 +199,7 @@ fn locals_are_dropped_in_reverse_order() {
     });
     let _ = coroutine.send(None);
     drop(coroutine);
-    assert_eq!(*order.lock().unwrap(), ["inner", "outer"]);
+    assert_eq!(*order.lock(), ["inner", "outer"]);
 }
 
 #[test]

@@ -6,10 +6,11 @@
 
 use filch::{Handle, yield_now};
 use filch_tests::{Blocker, Counter, Event, LONG, runtime, within};
+use parking_lot::Mutex;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
 const fn bound(ahead: u64) -> u64 {
@@ -35,7 +36,7 @@ impl Scene {
 
     /// A victim's only work: to say that it was polled.
     fn arrived(&self, index: usize) {
-        let mut waits = self.waits.lock().unwrap();
+        let mut waits = self.waits.lock();
         waits[index] = Some(self.polls.load(Relaxed));
         if waits.iter().all(Option::is_some) {
             self.over.store(true, Relaxed);
@@ -63,8 +64,8 @@ fn pair(scene: &Scene) {
     for me in 0..2 {
         let (scene, seats) = (scene.clone(), seats.clone());
         drop(filch::spawn(poll_fn(move |cx| {
-            *seats[me].lock().unwrap() = Some(cx.waker().clone());
-            let other = seats[1 - me].lock().unwrap().take();
+            *seats[me].lock() = Some(cx.waker().clone());
+            let other = seats[1 - me].lock().take();
             if let Some(other) = other {
                 other.wake();
             }
@@ -137,7 +138,7 @@ fn waits(hog: Hog, place: Place, victims: usize) -> Vec<u64> {
     let (ours, begun) = (scene.clone(), Event::new());
     let inside = begun.clone();
     let begin = move || {
-        let mut wakers = std::mem::take(&mut *wakers.lock().unwrap());
+        let mut wakers = std::mem::take(&mut *wakers.lock());
         wakers.sort_by_key(|(index, _)| *index);
         wakers.into_iter().for_each(|(_, waker)| waker.wake());
         if let Place::Spawned = place {
@@ -155,7 +156,7 @@ fn waits(hog: Hog, place: Place, victims: usize) -> Vec<u64> {
     while !scene.over.load(Relaxed) {
         std::thread::yield_now();
     }
-    scene.waits.lock().unwrap().iter().map(|wait| wait.expect("all have run")).collect()
+    scene.waits.lock().iter().map(|wait| wait.expect("all have run")).collect()
 }
 
 fn spawn_victim(spawn: impl Fn(Boxed) -> filch::JoinHandle<()>, scene: &Scene, index: usize) {
@@ -175,7 +176,7 @@ fn spawn_sleeper(handle: &Handle, scene: &Scene, index: usize, (wakers, idle): (
             scene.arrived(index);
             return Poll::Ready(());
         }
-        wakers.lock().unwrap().push((index, cx.waker().clone()));
+        wakers.lock().push((index, cx.waker().clone()));
         idle.add();
         Poll::Pending
     })));
@@ -274,14 +275,14 @@ fn a_flood_of_spawns_from_other_threads_leaves_local_tasks_their_turns() {
 fn a_root_that_yields_for_ever_leaves_tasks_their_turns() {
     within(LONG, || {
         let (runtime, scene) = (runtime(1), Scene::default());
-        *scene.waits.lock().unwrap() = vec![None; 300];
+        *scene.waits.lock() = vec![None; 300];
         runtime.block_on(async {
             (0..300).for_each(|index| spawn_victim(filch::spawn, &scene, index));
             while scene.go_on() {
                 yield_now().await;
             }
         });
-        let waits = scene.waits.lock().unwrap();
+        let waits = scene.waits.lock();
         assert!(waits.iter().flatten().all(|&wait| wait <= bound(300)));
     });
 }

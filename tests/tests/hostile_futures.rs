@@ -4,12 +4,13 @@ use filch::{AbortHandle, JoinHandle, yield_now};
 use filch_tests::child::in_child;
 use filch_tests::probe::{Ending, Probe, Script};
 use filch_tests::{Counter, Event, LONG, runtime, within};
+use parking_lot::Mutex;
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 #[test]
@@ -148,10 +149,10 @@ fn a_worker_needs_no_stack_for_the_size_of_a_16_mib_future() {
 fn a_task_may_drop_and_use_its_own_handles_in_its_poll_and_in_its_destructor() {
     type Own = Arc<Mutex<Option<(JoinHandle<filch_tests::probe::Output>, AbortHandle)>>>;
     let uses: [fn(Own); 4] = [
-        |own| drop(own.lock().unwrap().take()),
-        |own| drop(own.lock().unwrap().take().map(|(task, _)| task)),
+        |own| drop(own.lock().take()),
+        |own| drop(own.lock().take().map(|(task, _)| task)),
         |own| {
-            let held = own.lock().unwrap().take();
+            let held = own.lock().take();
             held.iter().for_each(|(task, abort)| {
                 task.abort();
                 abort.abort();
@@ -159,7 +160,7 @@ fn a_task_may_drop_and_use_its_own_handles_in_its_poll_and_in_its_destructor() {
             });
         },
         |own| {
-            let (mut task, abort) = own.lock().unwrap().take().unwrap();
+            let (mut task, abort) = own.lock().take().unwrap();
             let waker = std::task::Waker::noop();
             let poll = std::pin::pin!(&mut task).poll(&mut Context::from_waker(waker));
             assert!(poll.is_pending() && task.abort_handle().id() == abort.id());
@@ -179,7 +180,7 @@ fn a_task_may_drop_and_use_its_own_handles_in_its_poll_and_in_its_destructor() {
                 let blocker = filch_tests::Blocker::new(runtime.handle());
                 let task = runtime.spawn(probe);
                 let abort = task.abort_handle();
-                *own.lock().unwrap() = Some((task, abort));
+                *own.lock() = Some((task, abort));
                 blocker.release();
                 counts.output_drops.wait_for(1);
                 assert_eq!((counts.polls.get(), counts.future_drops.get()), (1, 1));
@@ -199,8 +200,8 @@ fn a_task_is_never_polled_after_it_was_ready_however_many_wake_it() {
             let mut left = polls;
             let task = runtime.spawn(poll_fn(move |cx| {
                 assert!(!over.load(Ordering::Relaxed), "polled after its end");
-                if publish.lock().unwrap().is_none() {
-                    *publish.lock().unwrap() = Some(cx.waker().clone());
+                if publish.lock().is_none() {
+                    *publish.lock() = Some(cx.waker().clone());
                     published.set();
                 }
                 left -= 1;
@@ -211,7 +212,7 @@ fn a_task_is_never_polled_after_it_was_ready_however_many_wake_it() {
                 Poll::Pending
             }));
             set.wait();
-            let waker = sender.lock().unwrap().clone().unwrap();
+            let waker = sender.lock().clone().unwrap();
             filch_tests::threads::scope(|scope| {
                 scope.spawn(|| (0..2 * polls).for_each(|_| waker.wake_by_ref()));
                 while !done.load(Ordering::Relaxed) {

@@ -7,9 +7,10 @@ use filch_tests::probe::{Counts, Ending, Output, Probe, Script};
 use filch_tests::quiet::explode_with;
 use filch_tests::wakers::{CountingWaker, Hook, Hooks};
 use filch_tests::{Bomb, Counter, Event, LONG, caught, explode, runtime, within};
+use parking_lot::Mutex;
 use std::future::pending;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// A task that is idle until it is woken, and is ready then.
@@ -164,8 +165,8 @@ fn reenter(
             }
             Reentry::AbortThisTask => abort.abort(),
             // Whoever polls the handle holds the lock.
-            Reentry::DropThisHandle => drop(this.try_lock().ok().and_then(|mut this| this.take())),
-            Reentry::DropAnotherHandle => drop(task.lock().unwrap().take()),
+            Reentry::DropThisHandle => drop(this.try_lock().and_then(|mut this| this.take())),
+            Reentry::DropAnotherHandle => drop(task.lock().take()),
             Reentry::WakeAnother => counts.wake(),
         }
         count.add();
@@ -190,7 +191,7 @@ fn a_join_waker_may_call_back_into_the_runtime_when_it_is_cloned_woken_and_dropp
                     _ => Hooks { on_drop: hook, ..Hooks::default() },
                 };
                 let (hooks, waker) = hooks.into_waker();
-                if let Some(task) = this.lock().unwrap().as_mut() {
+                if let Some(task) = this.lock().as_mut() {
                     assert!(poll(task, &waker).is_pending(), "{reentry:?}");
                 }
                 drop(waker);
@@ -203,7 +204,7 @@ fn a_join_waker_may_call_back_into_the_runtime_when_it_is_cloned_woken_and_dropp
                 calls.wait_for(1);
                 barrier(runtime.handle());
                 assert!(abort.is_finished(), "{reentry:?} {place}");
-                drop(this.lock().unwrap().take());
+                drop(this.lock().take());
                 assert_eq!(wakers(&hooks), 0, "{reentry:?} {place}");
             }
         }
@@ -241,7 +242,7 @@ fn a_join_waker_may_shut_down_another_runtime() {
         let (other, gone) = (Mutex::new(Some(other)), Event::new());
         let over = gone.clone();
         let on_wake: Hook = Box::new(move || {
-            drop(other.lock().unwrap().take());
+            drop(other.lock().take());
             over.set();
         });
         let (_hooks, waker) = Hooks { on_wake, ..Hooks::default() }.into_waker();

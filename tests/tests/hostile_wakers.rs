@@ -4,8 +4,9 @@ use filch::Handle;
 use filch_tests::probe::{Counts, Ending, Probe, Script};
 use filch_tests::wakers::Hooks;
 use filch_tests::{Blocker, Counter, Event, LONG, runtime, within};
+use parking_lot::Mutex;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// Spawns a task that is pending for ever, and waits until it is idle on the one free worker.
@@ -291,28 +292,28 @@ fn a_waker_may_hold_a_lock_that_the_woken_poll_takes() {
         let wakers = Arc::new(Mutex::new(None));
         let (count, keep, own) = (polled.clone(), wakers.clone(), lock.clone());
         drop(runtime.spawn(poll_fn(move |cx| {
-            *own.lock().unwrap() += 1;
-            *keep.lock().unwrap() = Some(cx.waker().clone());
+            *own.lock() += 1;
+            *keep.lock() = Some(cx.waker().clone());
             count.add();
             Poll::<()>::Pending
         })));
         polled.wait_for(1);
         filch_tests::event::barrier(runtime.handle());
-        let waker = wakers.lock().unwrap().take().unwrap();
+        let waker = wakers.lock().take().unwrap();
         {
-            let held = lock.lock().unwrap();
+            let held = lock.lock();
             waker.wake_by_ref();
             drop(held);
         }
         polled.wait_for(2);
         let own = lock.clone();
         let task = runtime.spawn(async move {
-            let held = own.lock().unwrap();
+            let held = own.lock();
             waker.wake();
             drop(held);
         });
         runtime.block_on(task).unwrap();
         polled.wait_for(3);
-        assert_eq!(*lock.lock().unwrap(), 3);
+        assert_eq!(*lock.lock(), 3);
     });
 }

@@ -7,9 +7,10 @@ use filch_tests::quiet::{Chain, ExplodesOnDrop, explode_with};
 use filch_tests::{
     Blocker, Bomb, Counter, Event, LONG, caught, explode, panic_text, runtime, watch, within,
 };
+use parking_lot::Mutex;
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 /// Both workers are there, and work: two tasks each wait, inside a poll, for the other one.
@@ -83,7 +84,7 @@ fn counting_runtime() -> (Runtime, Counter, Arc<Mutex<Vec<&'static str>>>) {
     let (count, heard) = (calls.clone(), names.clone());
     let mut builder = Runtime::builder();
     builder.worker_threads(1).on_unhandled_panic(move |payload| {
-        heard.lock().unwrap().push(Bomb::name_of(payload).unwrap_or("not ours"));
+        heard.lock().push(Bomb::name_of(payload).unwrap_or("not ours"));
         count.add();
     });
     let runtime = builder.build().unwrap();
@@ -112,7 +113,7 @@ fn a_panic_that_no_handle_collects_is_counted_and_reported_once() {
         task.abort();
         drop(task);
         calls.wait_for(3);
-        let names = names.lock().unwrap().clone();
+        let names = names.lock().clone();
         assert_eq!(names, ["detached before", "detached after", "destructor"]);
         assert_eq!(runtime.metrics().unhandled_panics, 3);
     });

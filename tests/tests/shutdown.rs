@@ -8,8 +8,9 @@ use filch_tests::event::wait_until_closed;
 use filch_tests::probe::{Counts, Ending, Output, Probe, Script};
 use filch_tests::{Blocker, Counter, Event, LONG, process, within};
 use futures_lite::future::block_on;
+use parking_lot::Mutex;
 use std::future::pending;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Not watched: the watchdog's handle would keep alive what the shutdown has to free.
@@ -81,7 +82,7 @@ fn the_drop_waits_for_a_poll_and_drops_the_future_after_it() {
         counts.during_poll(1, move || {
             inside.set();
             go_on.wait();
-            events.lock().unwrap().push("poll");
+            events.lock().push("poll");
         });
         let task = runtime.spawn(probe);
         entered.wait();
@@ -92,8 +93,8 @@ fn the_drop_waits_for_a_poll_and_drops_the_future_after_it() {
         blocker.release();
         release.set();
         closer.join().unwrap();
-        log.lock().unwrap().push("drop");
-        assert_eq!(*log.lock().unwrap(), ["poll", "drop"]);
+        log.lock().push("drop");
+        assert_eq!(*log.lock(), ["poll", "drop"]);
         assert_eq!((counts.polls.get(), counts.future_drops.get()), (1, 1));
         assert_cancelled(task);
     });
@@ -130,12 +131,12 @@ fn destructors_may_use_the_runtime_while_it_shuts_down() {
                 drop(victim);
                 let held = Held(held);
                 let spawned = handle.spawn(async move { drop(held) });
-                late.lock().unwrap().push(spawned);
+                late.lock().push(spawned);
             });
         }
         drop(runtime);
         assert_eq!(drops.get(), 100, "what was spawned by a destructor was dropped, too");
-        late.lock().unwrap().drain(..).for_each(assert_cancelled);
+        late.lock().drain(..).for_each(assert_cancelled);
     });
 }
 

@@ -7,10 +7,11 @@ use filch_tests::{
 };
 use futures_channel::oneshot;
 use futures_lite::future::block_on;
+use parking_lot::Mutex;
 use std::future::{pending, poll_fn, ready};
 use std::iter;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::Poll;
 
 fn values<T>(outputs: JoinOutputs<T>) -> Vec<T> {
@@ -302,18 +303,18 @@ fn a_task_may_drop_or_abort_the_group_that_it_belongs_to() {
                         while !ready.is_set() {
                             filch::yield_now().await;
                         }
-                        let group = place.lock().unwrap().take();
+                        let group = place.lock().take();
                         group.map(end);
                         done.add();
                     }
                 });
-                *place.lock().unwrap() = Some(runtime.handle().spawn_many(tasks));
+                *place.lock() = Some(runtime.handle().spawn_many(tasks));
                 ready.set();
                 done.wait_for(1);
                 while Arc::strong_count(&place) > 1 {
                     std::thread::yield_now();
                 }
-                assert!(place.lock().unwrap().is_none());
+                assert!(place.lock().is_none());
             }
         }
     });

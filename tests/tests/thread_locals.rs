@@ -7,10 +7,11 @@ use filch::{Handle, Runtime};
 use filch_tests::child::in_child;
 use filch_tests::probe::{Ending, Probe, Script};
 use filch_tests::{Counter, LONG, runtime, within};
+use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::future::pending;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 type Action = Box<dyn FnOnce() + Send>;
@@ -68,7 +69,7 @@ fn in_destructor(place: Place, action: impl FnOnce() + Send + 'static) {
         }
         Place::WorkerBefore | Place::WorkerAfter => {
             let action = Mutex::new(Some(action));
-            let hook = move || action.lock().unwrap().take().into_iter().for_each(at_exit);
+            let hook = move || action.lock().take().into_iter().for_each(at_exit);
             let mut builder = Runtime::builder();
             match place {
                 // The first that the thread does.

@@ -3,9 +3,10 @@
 use filch::{Handle, Runtime, Sleep};
 use filch_tests::wakers::{CountingWaker, Hooks};
 use filch_tests::{Counter, LONG, caught, explode, runtime, stopped, within};
+use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -39,13 +40,13 @@ fn a_waker_may_drop_other_sleeps_of_its_own_batch_and_of_later_ones() {
         let victims: Arc<Mutex<Vec<Sleep<()>>>> = Arc::default();
         let (count, counting) = CountingWaker::new();
         let dropping = victims.clone();
-        let waker = on_wake(move || drop(std::mem::take(&mut *dropping.lock().unwrap())));
+        let waker = on_wake(move || drop(std::mem::take(&mut *dropping.lock())));
         let killer = armed(handle, SECOND, &waker);
         for seconds in [1, 1, 2, 3600] {
-            victims.lock().unwrap().push(armed(handle, seconds * SECOND, &counting));
+            victims.lock().push(armed(handle, seconds * SECOND, &counting));
         }
         handle.advance(SECOND);
-        assert!(victims.lock().unwrap().is_empty());
+        assert!(victims.lock().is_empty());
         // Those of the same batch had left the wheel together with it.
         assert_eq!((count.wakes(), count.wakers()), (2, 1));
         handle.advance(10_000 * SECOND);
@@ -61,12 +62,12 @@ fn a_waker_may_register_reset_and_poll_sleeps() {
         let handle = runtime.handle().clone();
         let (count, counting) = CountingWaker::new();
         let (slot, new): (Slot, Slot) = Default::default();
-        *slot.lock().unwrap() = Some(armed(&handle, 50 * SECOND, &counting));
+        *slot.lock() = Some(armed(&handle, 50 * SECOND, &counting));
         let (reset, made, own) = (slot.clone(), new.clone(), handle.clone());
         let waker = on_wake(move || {
             let deadline = own.now() + SECOND;
-            Pin::new(reset.lock().unwrap().as_mut().unwrap()).reset(deadline);
-            *made.lock().unwrap() = Some(armed(&own, 2 * SECOND, &counting));
+            Pin::new(reset.lock().as_mut().unwrap()).reset(deadline);
+            *made.lock() = Some(armed(&own, 2 * SECOND, &counting));
         });
         let _first = armed(&handle, SECOND, &waker);
         handle.advance(SECOND);
@@ -160,17 +161,15 @@ fn a_waker_whose_drop_drops_sleeps_does_not_deadlock() {
         let runtime = stopped(1);
         let handle = runtime.handle();
         let inner: Slot = Slot::default();
-        *inner.lock().unwrap() = Some(armed(handle, SECOND, Waker::noop()));
+        *inner.lock() = Some(armed(handle, SECOND, Waker::noop()));
         let dropping = inner.clone();
-        let hooks = Hooks {
-            on_drop: Box::new(move || drop(dropping.lock().unwrap().take())),
-            ..Hooks::default()
-        };
+        let hooks =
+            Hooks { on_drop: Box::new(move || drop(dropping.lock().take())), ..Hooks::default() };
         let (_, waker) = hooks.into_waker();
         let mut sleep = armed(handle, SECOND, &waker);
         // Replaces the waker, which drops the old one.
         assert!(poll(handle, &mut sleep, Waker::noop()).is_pending());
-        assert!(inner.lock().unwrap().is_none());
+        assert!(inner.lock().is_none());
         drop(waker);
     });
 }
@@ -185,14 +184,14 @@ fn a_waker_whose_clone_registers_a_sleep_does_not_deadlock() {
         let (cloning, own) = (inner.clone(), handle.clone());
         let on_clone = move || {
             let sleep = armed(&own, SECOND, Waker::noop());
-            let old = cloning.lock().unwrap().replace(sleep);
+            let old = cloning.lock().replace(sleep);
             drop(old);
         };
         let (_, waker) = Hooks { on_clone: Box::new(on_clone), ..Hooks::default() }.into_waker();
         let mut sleep = armed(&handle, SECOND, &waker);
         assert!(poll(&handle, &mut sleep, Waker::noop()).is_pending());
         assert!(poll(&handle, &mut sleep, &waker).is_pending());
-        assert!(inner.lock().unwrap().is_some());
+        assert!(inner.lock().is_some());
     });
 }
 
