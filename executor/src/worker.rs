@@ -3,6 +3,9 @@
 //! The same loop serves a worker's own thread and a thread inside `block_on`, which works in the
 //! place of a parked worker while its root future waits.
 
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
 use crate::context;
 use crate::idle::{Rest, Seat, Woken};
 use crate::queue::{FAIRNESS_INTERVAL, LocalQueue, Stealers};
@@ -130,10 +133,7 @@ impl Core {
     /// worker has other duties first.
     #[inline]
     fn prefer(&mut self, task: Runnable, may_go_on: bool) -> Option<Runnable> {
-        let picks = self.queue.picks().wrapping_add(1);
-        let has_duties =
-            picks.is_multiple_of(FAIRNESS_INTERVAL) || picks.is_multiple_of(TEMPO_INTERVAL);
-        if has_duties || !may_go_on {
+        if !may_go_on || self.is_time_for_tempo() || self.queue.picks_fairly_next() {
             self.push_spawned(task);
             return None;
         }
@@ -151,7 +151,7 @@ impl Core {
 
     #[inline]
     fn pick(&mut self) -> Option<Runnable> {
-        if self.queue.picks().is_multiple_of(TEMPO_INTERVAL) && NAPS {
+        if self.is_time_for_tempo() && NAPS {
             self.keep_tempo(Instant::now());
         }
         let own = &self.handle.shared().workers[self.index].stealers;
@@ -160,6 +160,11 @@ impl Core {
             self.notify_of_batch();
         }
         task
+    }
+
+    #[inline]
+    fn is_time_for_tempo(&self) -> bool {
+        self.queue.picks().is_multiple_of(TEMPO_INTERVAL)
     }
 
     /// What came out of the injector with the task that is run now was visible to nobody on its way
