@@ -428,11 +428,11 @@ pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut imp
             Some(task)
         });
         if let Some(Some(task)) = task {
-            run_with_joiners(task, &keeper, own, &mut ticker);
+            run_with_joiners(task, &keeper, own, &mut ticker, root);
             continue;
         }
         match find_or_sleep(shared, seat, root, &mut ticker) {
-            Found::Task(task) => run_with_joiners(task, &keeper, own, &mut ticker),
+            Found::Task(task) => run_with_joiners(task, &keeper, own, &mut ticker, root),
             Found::LookAgain => {}
             Found::Lent => return Stop::Lent,
         }
@@ -444,12 +444,18 @@ pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut imp
 /// A joiner needs no queue: no code of others runs between its wake and its poll, so it is never
 /// there to be stolen.
 #[inline]
-fn run_with_joiners(task: Runnable, keeper: &LoopKeeper<'_>, worker: &Worker, ticker: &mut Ticker) {
+fn run_with_joiners(
+    task: Runnable,
+    keeper: &LoopKeeper<'_>,
+    worker: &Worker,
+    ticker: &mut Ticker,
+    root: &impl Root,
+) {
     let mut next = Some(task);
     while let Some(task) = next {
         run(task, keeper, &worker.stats);
         let Some(joiner) = keeper.joiner.take() else { return };
-        let may_go_on = ticker.passes(&worker.timers);
+        let may_go_on = !root.is_woken() && ticker.passes(&worker.timers);
         next = context::with_core(|core| core.prefer(joiner, may_go_on)).flatten();
     }
 }
