@@ -76,10 +76,9 @@ impl LocalQueue {
         own: &Stealers,
         injector: &Injector<Runnable>,
     ) -> Option<Runnable> {
+        let fairly = self.picks_fairly_next();
         self.picks = self.picks.wrapping_add(1);
-        if self.picks.is_multiple_of(FAIRNESS_INTERVAL)
-            && let Some(task) = self.pick_fairly(own, injector)
-        {
+        if fairly && let Some(task) = self.pick_fairly(own, injector) {
             return Some(task);
         }
         self.spawned.pop().or_else(|| self.woken.pop())
@@ -95,6 +94,12 @@ impl LocalQueue {
     #[inline]
     pub(crate) fn picks(&self) -> u32 {
         self.picks
+    }
+
+    /// Whether the next pick looks at the far ends.
+    #[inline]
+    pub(crate) fn picks_fairly_next(&self) -> bool {
+        self.picks.wrapping_add(1).is_multiple_of(FAIRNESS_INTERVAL)
     }
 
     /// A task that has waited long.

@@ -3,6 +3,9 @@
 //! The same loop serves a worker's own thread and a thread inside `block_on`, which works in the
 //! place of a parked worker while its root future waits.
 
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
 use crate::context;
 use crate::idle::{Rest, Seat, Woken};
 use crate::queue::{FAIRNESS_INTERVAL, LocalQueue, Stealers};
@@ -143,10 +146,7 @@ impl Core {
     /// worker has other duties first.
     #[inline]
     fn prefer(&mut self, task: Runnable, may_go_on: bool) -> Option<Runnable> {
-        let picks = self.queue.picks().wrapping_add(1);
-        let has_duties =
-            picks.is_multiple_of(FAIRNESS_INTERVAL) || picks.is_multiple_of(TEMPO_INTERVAL);
-        if has_duties || !may_go_on {
+        if !may_go_on || self.is_time_for_tempo() || self.queue.picks_fairly_next() {
             self.push_spawned(task);
             return None;
         }
@@ -164,7 +164,7 @@ impl Core {
 
     #[inline]
     fn pick(&mut self) -> Option<Runnable> {
-        if self.queue.picks().is_multiple_of(TEMPO_INTERVAL) && NAPS {
+        if self.is_time_for_tempo() && NAPS {
             self.keep_tempo(Instant::now());
         }
         let own = &self.handle.shared().workers[self.index].stealers;
@@ -173,6 +173,11 @@ impl Core {
             self.notify_of_batch();
         }
         task
+    }
+
+    #[inline]
+    fn is_time_for_tempo(&self) -> bool {
+        self.queue.picks().is_multiple_of(TEMPO_INTERVAL)
     }
 
     /// What came out of the injector with the task that is run now was visible to nobody on its way
@@ -436,11 +441,11 @@ pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut imp
             Some(task)
         });
         if let Some(Some(task)) = task {
-            run_with_joiners(task, &keeper, own, &mut ticker);
+            run_with_joiners(task, &keeper, own, &mut ticker, root);
             continue;
         }
         match find_or_sleep(shared, seat, root, &mut ticker) {
-            Found::Task(task) => run_with_joiners(task, &keeper, own, &mut ticker),
+            Found::Task(task) => run_with_joiners(task, &keeper, own, &mut ticker, root),
             Found::LookAgain => {}
             Found::Lent => return Stop::Lent,
         }
@@ -452,12 +457,18 @@ pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut imp
 /// A joiner needs no queue: no code of others runs between its wake and its poll, so it is never
 /// there to be stolen.
 #[inline]
-fn run_with_joiners(task: Runnable, keeper: &LoopKeeper<'_>, worker: &Worker, ticker: &mut Ticker) {
+fn run_with_joiners(
+    task: Runnable,
+    keeper: &LoopKeeper<'_>,
+    worker: &Worker,
+    ticker: &mut Ticker,
+    root: &impl Root,
+) {
     let mut next = Some(task);
     while let Some(task) = next {
         run(task, keeper, &worker.stats);
         let Some(joiner) = keeper.joiner.take() else { return };
-        let may_go_on = ticker.passes(&worker.timers);
+        let may_go_on = !root.is_woken() && ticker.passes(&worker.timers);
         next = context::with_core(|core| core.prefer(joiner, may_go_on)).flatten();
     }
 }

@@ -306,6 +306,53 @@ fn tasks_that_keep_the_worker_busy_leave_the_root_its_turns() {
     }
 }
 
+/// A chain of tasks, each of which awaits the one before, so that each end leads to another poll.
+#[test]
+fn joiners_that_follow_one_another_let_a_root_go_first_that_was_woken() {
+    fn link(awaited: Boxed, polled: impl Fn() + Send + 'static) -> Boxed {
+        let awaited = filch::spawn(awaited);
+        Box::pin(async move {
+            awaited.await.unwrap();
+            polled();
+        })
+    }
+    within(LONG, || {
+        for woken_at in 0..40 {
+            let polls = Arc::new(AtomicU64::new(0));
+            let ours = polls.clone();
+            let runtime = runtime(1);
+            // The root shall have the worker's place.
+            while runtime.metrics().parked_workers == 0 {
+                std::thread::yield_now();
+            }
+            let wait = runtime.block_on(async move {
+                let root = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+                let mut chain: Boxed = Box::pin(async {});
+                for place in 0..50 {
+                    let (polls, root) = (ours.clone(), root.clone());
+                    chain = link(chain, move || {
+                        if place >= woken_at {
+                            polls.fetch_add(1, Relaxed);
+                        }
+                        if place == woken_at {
+                            root.wake_by_ref();
+                        }
+                    });
+                }
+                drop(filch::spawn(chain));
+                let mut first = true;
+                poll_fn(|_| match std::mem::take(&mut first) {
+                    true => Poll::Pending,
+                    false => Poll::Ready(()),
+                })
+                .await;
+                ours.load(Relaxed)
+            });
+            assert_eq!(wait, 1, "the root was woken by link {woken_at}");
+        }
+    });
+}
+
 /// As many that never end as there are workers, on two of them.
 #[test]
 fn tasks_that_never_end_on_every_worker_let_all_others_end() {
