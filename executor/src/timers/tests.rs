@@ -198,7 +198,8 @@ fn nobody_is_unparked_but_who_would_miss_the_earliest_deadline() {
         let (sleeper, watchman) = (parker(), parker());
         insert(&timers, (1 + random(100)) * SECOND, true);
         timers.rest_on(&sleeper);
-        let until = watch.keep(1, &watchman, || timers.next());
+        let looks = || watch.keep(1, &watchman, || timers.next());
+        let mut until = looks();
         let mut keys = Vec::new();
         for _ in 0..30 {
             let (deadline, own) = (1 + random(100 * SECOND), random(2) == 0);
@@ -212,6 +213,15 @@ fn nobody_is_unparked_but_who_would_miss_the_earliest_deadline() {
             assert_eq!(told, (earliest && !own, earliest && late));
             slept_through += usize::from(told.0);
             watched_late += usize::from(told.1);
+            if told.1 {
+                // It is not told again before it has looked.
+                let sooner = (timers.next() > SECOND).then(|| timers.next() - SECOND);
+                if let Some(sooner) = sooner.filter(|_| random(4) == 0) {
+                    keys.push(insert(&timers, sooner, true));
+                    assert!(!takes_token(&watchman));
+                }
+                until = looks();
+            }
         }
     }
     // As rare as records are: some ln(30) of thirty, and half of these by the owner.

@@ -3,7 +3,7 @@
 use super::super::{Lease, Phase, Source, Status, VirtualTime, Watch};
 use super::TimersRef;
 use crate::park::Parker;
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex, MutexGuard};
 use filch_timers::NEVER;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,10 +21,17 @@ fn lease_from(start: u64) -> Lease {
     Lease::new(Source::Virtual(time), Arc::new(Watch::new()))
 }
 
-/// Leases until these timers are among what it gets; another test may have them meanwhile.
+/// Keeps the other tests here from leasing meanwhile: all lease from one table.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock()
+}
+
+/// Leases until these timers are among what it gets; a runtime of another test may have them
+/// meanwhile.
 fn lease_again(wanted: &TimersRef, start: u64) -> Lease {
     // More at a time in each round: those that another test gave back may lie above.
-    for most in (100..).step_by(100) {
+    for most in (100..2_000).step_by(100) {
         let mut others = Vec::new();
         for _ in 0..most {
             let lease = lease_from(start);
@@ -34,7 +41,7 @@ fn lease_again(wanted: &TimersRef, start: u64) -> Lease {
             others.push(lease);
         }
     }
-    unreachable!("a test keeps its timers for ever")
+    panic!("another test keeps these timers")
 }
 
 fn phase(timers: &TimersRef) -> Phase {
@@ -43,6 +50,7 @@ fn phase(timers: &TimersRef) -> Phase {
 
 #[test]
 fn leases_that_follow_one_another_share_their_timers() {
+    let _alone = alone();
     let numbers: HashSet<_> = (0..1_000).map(|_| lease().reference().0).collect();
     // Those of tests that run at the same time come and go.
     assert!(numbers.len() < 100, "{} timers for one lease at a time", numbers.len());
@@ -50,6 +58,7 @@ fn leases_that_follow_one_another_share_their_timers() {
 
 #[test]
 fn leases_at_the_same_time_have_timers_of_their_own() {
+    let _alone = alone();
     let leases: Vec<_> = (0..200).map(|_| lease()).collect();
     let numbers: HashSet<_> = leases.iter().map(|lease| lease.reference().0).collect();
     assert_eq!(numbers.len(), 200);
@@ -63,6 +72,7 @@ fn leases_at_the_same_time_have_timers_of_their_own() {
 
 #[test]
 fn timers_whose_sleeps_remain_are_not_leased_again() {
+    let _alone = alone();
     let first = lease();
     let timers = first.reference();
     let waker = Waker::noop();
@@ -86,6 +96,7 @@ fn timers_whose_sleeps_remain_are_not_leased_again() {
 
 #[test]
 fn a_key_of_an_earlier_lease_names_nothing_in_a_later_one() {
+    let _alone = alone();
     let waker = Waker::noop();
     let first = lease_from(100 * SECOND);
     let timers = first.reference();
@@ -113,6 +124,7 @@ fn a_key_of_an_earlier_lease_names_nothing_in_a_later_one() {
 /// gone, and its timers another one's, whose clock shows an earlier time.
 #[test]
 fn a_reset_that_outlasts_its_lease_turns_no_wheel_of_the_next_one() {
+    let _alone = alone();
     let (parker, over) = (Arc::new(Parker::new()), std::sync::Arc::new(AtomicBool::new(false)));
     // Somebody to be unparked, so that there is time between the reset and the firing.
     let (own_parker, is_over) = (parker.clone(), over.clone());
@@ -143,6 +155,7 @@ fn a_reset_that_outlasts_its_lease_turns_no_wheel_of_the_next_one() {
 /// Who polls a sleep may be about to fire what is due when the runtime ends.
 #[test]
 fn what_is_to_fire_after_the_lease_keeps_no_timers_from_the_next_one() {
+    let _alone = alone();
     let first = lease();
     let timers = first.reference();
     let key = first.insert(SECOND, Waker::noop().clone(), true).unwrap();
