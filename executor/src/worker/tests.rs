@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Builder;
+use crate::context;
 
 /// A chain of joiners, each of which runs as soon as the one before has ended.
 #[test]

@@ -1,0 +1,89 @@
+//! What running tasks ask of their worker.
+
+use crate::context;
+use crate::runtime::Handle;
+use crate::task::{self, Keeper, Kept, PanicReporter, Runnable, Slot};
+use std::cell::Cell;
+use std::task::Waker;
+
+/// The registry's side of the tasks that one worker runs.
+pub(crate) struct WorkerKeeper<'a> {
+    pub(crate) handle: &'a Handle,
+    pub(crate) index: usize,
+}
+
+impl Keeper for WorkerKeeper<'_> {
+    fn keep(&self, task: Kept) -> Slot {
+        let index = self.handle.shared().workers[self.index].registry.keep(task);
+        Slot { worker: self.index as u32, index }
+    }
+
+    fn forget(&self, slot: Slot) {
+        self.handle.shared().workers[slot.worker as usize].registry.forget(slot.index);
+    }
+
+    fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
+        Some(self.handle.panics().clone())
+    }
+
+    fn wake_joiner(&self, waker: Waker) {
+        context::wake_on_top(|| task::wake(waker));
+    }
+}
+
+/// The same for a worker's loop, which runs joiners itself.
+pub(super) struct LoopKeeper<'a> {
+    pub(super) worker: WorkerKeeper<'a>,
+    /// The joiner of the task that has just completed.
+    pub(super) joiner: Cell<Option<Runnable>>,
+}
+
+impl Keeper for LoopKeeper<'_> {
+    fn keep(&self, task: Kept) -> Slot {
+        self.worker.keep(task)
+    }
+
+    fn forget(&self, slot: Slot) {
+        self.worker.forget(slot);
+    }
+
+    fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
+        self.worker.panic_reporter()
+    }
+
+    fn wake_joiner(&self, waker: Waker) {
+        if task::is_of_a_task(&waker) {
+            self.joiner.set(context::catch_woken(|| task::wake(waker)));
+        } else {
+            self.worker.wake_joiner(waker);
+        }
+    }
+}
+
+/// The same as [`WorkerKeeper`] for the worker of this thread, found when it is needed.
+pub(super) struct ThisWorker;
+
+impl ThisWorker {
+    fn with<R>(f: impl FnOnce(WorkerKeeper<'_>) -> R) -> R {
+        context::with_core(|core| f(WorkerKeeper { handle: &core.handle, index: core.index }))
+            .expect("a worker keeps its core during a poll")
+    }
+}
+
+impl Keeper for ThisWorker {
+    fn keep(&self, task: Kept) -> Slot {
+        Self::with(|keeper| keeper.keep(task))
+    }
+
+    fn forget(&self, slot: Slot) {
+        Self::with(|keeper| keeper.forget(slot));
+    }
+
+    fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
+        Self::with(|keeper| keeper.panic_reporter())
+    }
+
+    fn wake_joiner(&self, waker: Waker) {
+        context::wake_on_top(|| task::wake(waker));
+    }
+}
