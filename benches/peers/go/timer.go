@@ -7,19 +7,26 @@ import (
 )
 
 func timerFire(reduction int) result {
-	const spread = 200 * time.Millisecond
+	const longest = 200 * time.Millisecond
 	tasks := count(200_000, reduction)
-	var group sync.WaitGroup
-	group.Add(tasks)
-	cpu, start := cpuTime(), time.Now()
-	for number := range tasks {
-		// A permutation: the factor is a prime that divides none of the counts.
-		rank := number * 7_919 % tasks
-		deadline := start.Add(spread * time.Duration(rank+1) / time.Duration(tasks))
-		go sleepUntil(deadline, &group)
-	}
-	group.Wait()
-	return result{max(time.Since(start)-spread, 0), cpuTime() - cpu, tasks}
+	took := timed(tasks, func() {
+		var group sync.WaitGroup
+		group.Add(tasks)
+		for number := range tasks {
+			// A permutation: the factor is a prime that divides none of the counts.
+			rank := number * 7_919 % tasks
+			length := longest * time.Duration(rank+1) / time.Duration(tasks)
+			go func() {
+				start := time.Now()
+				time.Sleep(length)
+				check(time.Since(start) >= length, "early")
+				group.Done()
+			}()
+		}
+		group.Wait()
+	})
+	took.wall -= longest
+	return took
 }
 
 func timerBurst(reduction int) result {

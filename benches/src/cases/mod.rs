@@ -12,6 +12,7 @@ pub mod foreign;
 pub mod fork;
 pub mod join;
 pub mod matmul;
+pub mod ring;
 pub mod root;
 pub mod spawn;
 pub mod timers;
@@ -35,7 +36,8 @@ pub fn all<P: Timers>() -> Vec<Probe<P>> {
         Probe::case(root::ONE.0, "task", root::await_one),
         Probe::case("yield", "yield", wake::yields),
         Probe::case("ping_pong", "pair", wake::ping_pong),
-        Probe::case("ring", "hop", wake::ring),
+        Probe::case("ring", "hop", ring::words),
+        Probe::case("ring_channel", "hop", ring::channels),
         Probe::case("channel", "message", channel::bounded),
         Probe::case("skynet", "task", fork::skynet),
         Probe::case("fib", "task", fork::fib),

@@ -1,8 +1,5 @@
 //! Tasks that wake themselves or each other.
 
-use async_channel::{Receiver, Sender};
-use futures_channel::oneshot;
-
 use super::{in_task, timed};
 use crate::latch::Latch;
 use crate::peer::Peer;
@@ -68,58 +65,4 @@ async fn ping<P: Peer>() {
     });
     ping.send(1).expect("the ping is awaited");
     assert_eq!(ponged.await, Ok(2), "the ball that came back");
-}
-
-/// Tasks of `ring`.
-const RING: usize = 503;
-
-/// `ring`: 503 tasks, each with a channel of one place to the next, pass one token round; 1 000 000
-/// hops. Setting the ring up is not measured.
-pub fn ring<P: Peer>(peer: &P, scale: Scale) -> Run {
-    let hops = scale.count(1_000_000);
-    let (cost, last) = in_task(peer, async move {
-        let (done, ended) = async_channel::bounded(1);
-        let (first, tasks) = spawn_ring::<P>(&done);
-        let pass = async {
-            first.send(hops).await.expect("the ring is open");
-            ended.recv().await.expect("the token arrives")
-        };
-        let outcome = timed(pass).await;
-        drop(first);
-        for task in tasks {
-            task.await;
-        }
-        outcome
-    });
-    assert_eq!(last, hops % RING, "place where the token ended");
-    Run::new(cost, hops)
-}
-
-fn spawn_ring<P: Peer>(done: &Sender<usize>) -> (Sender<usize>, Vec<P::Join<()>>) {
-    let (first, mut inbox) = async_channel::bounded(1);
-    let ring_closes_here = first.clone();
-    let mut tasks = Vec::with_capacity(RING);
-    for place in 0..RING - 1 {
-        let (next, next_inbox) = async_channel::bounded(1);
-        tasks.push(P::spawn(pass_on(place, inbox, next, done.clone())));
-        inbox = next_inbox;
-    }
-    let last = pass_on(RING - 1, inbox, ring_closes_here, done.clone());
-    tasks.push(P::spawn(last));
-    (first, tasks)
-}
-
-/// Passes the token on with one hop less to go. Whoever has none left to go ends the ring: each
-/// task that ends closes the channel of the next.
-async fn pass_on(place: usize, inbox: Receiver<usize>, next: Sender<usize>, done: Sender<usize>) {
-    while let Ok(left) = inbox.recv().await {
-        if left == 0 {
-            let _ = done.send(place).await;
-            return;
-        }
-        // The task that ended has closed its inbox; then the rest follows.
-        if next.send(left - 1).await.is_err() {
-            return;
-        }
-    }
 }
