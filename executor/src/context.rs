@@ -9,7 +9,7 @@ mod tests;
 
 use crate::runtime::{Handle, NoRuntime, Shared};
 use crate::sync::{Arc, local};
-use crate::task::{self, Blocks, Drawn, RESERVE, Runnable};
+use crate::task::{self, Drawn, RESERVE, Runnable};
 use crate::timers::TimersRef;
 use crate::unwind;
 use crate::worker::{self, Core};
@@ -344,13 +344,10 @@ pub(crate) fn with_core<R>(f: impl FnOnce(&mut Core) -> R) -> Option<R> {
     CONTEXT.try_with(|context| context.core.borrow_mut().as_deref_mut().map(f)).ok().flatten()
 }
 
-/// Runs `f` on the blocks of this thread's core, if it has one that is not being used just now.
+/// The same, but not if the core is being used just now.
 #[inline]
-pub(crate) fn with_blocks<R>(f: impl FnOnce(&mut Blocks) -> R) -> Option<R> {
-    let with = |context: &Context| {
-        let mut core = context.core.try_borrow_mut().ok()?;
-        core.as_deref_mut().map(|core| f(&mut core.blocks))
-    };
+pub(crate) fn try_with_core<R>(f: impl FnOnce(&mut Core) -> R) -> Option<R> {
+    let with = |context: &Context| context.core.try_borrow_mut().ok()?.as_deref_mut().map(f);
     CONTEXT.try_with(with).ok().flatten()
 }
 

@@ -33,6 +33,7 @@
 //! | M16 virtual clock: end of a hold against a park, work during a claim, a root that sleeps | 3, 2, 2 | 96 690, 62 114, 597 |
 //! | M17 `join_all` with helpers on two workers | 1 | 5 790 |
 //! | M17 whole runtime, one worker and two | 3, 2 | 13 953, 786 166 |
+//! | M18 a task leaves the registry while it is referred to, and places left by others | none | 7 594, 33 185 |
 
 use crate::sync::{Mutant, plant};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -111,6 +111,12 @@ pub(crate) enum Mutant {
     ClaimWithoutRecheck,
     /// A helper of `join_all` can be taken before it stands in the list.
     UnlistedHelper,
+    /// Who makes a task leave its registry does not wait for those who refer to it.
+    LeavePinned,
+    /// A reference made by way of the registry is not published to who makes the task leave.
+    UnpublishedReferral,
+    /// A place in the registry is vacated elsewhere without publishing its link.
+    UnpublishedVacancy,
     /// The stand-in deque publishes its bottom without the release fence.
     DequeWithoutFence,
 }

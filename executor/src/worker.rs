@@ -12,13 +12,13 @@ pub(crate) use drive::{NoRoot, Root, Stop, drive, run_in_place, take_up};
 pub(crate) use keepers::WorkerKeeper;
 
 use crate::queue::{FAIRNESS_INTERVAL, LocalQueue, Stealers};
-use crate::registry::Registry;
+use crate::registry::{Registrar, Registry};
 use crate::rng::Rng;
 use crate::runtime::{Backref, Handle};
 use crate::share::{Look, Share};
 use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
-use crate::task::{self, Blocks, JoinHandle, Runnable};
+use crate::task::{self, Blocks, JoinHandle, Kept, Runnable, Slot};
 use crate::tempo::{Crew, Tempo};
 use crate::timers::Lease;
 use crossbeam_utils::CachePadded;
@@ -48,6 +48,7 @@ pub(crate) struct Core {
     tempo: Tempo,
     rng: Rng,
     pub(crate) blocks: Blocks,
+    registrar: Registrar,
     /// A woken task on its way to [`catch_woken`](crate::context::catch_woken).
     caught: Option<Runnable>,
 }
@@ -65,6 +66,7 @@ impl Core {
             tempo: Tempo::new(),
             rng: Rng::new(index),
             blocks: Blocks::new(),
+            registrar: Registrar::new(),
             caught: None,
         })
     }
@@ -224,6 +226,24 @@ impl Core {
     pub(crate) fn rest(&mut self) {
         self.stop_searching();
         self.tempo.come_back(&self.handle.shared().tempos);
+    }
+
+    /// Enters a task in this worker's registry.
+    #[inline]
+    pub(crate) fn keep(&mut self, task: Kept) -> Slot {
+        let registry = &self.handle.shared().workers[self.index].registry;
+        Slot { worker: self.index as u32, index: self.registrar.keep(registry, task) }
+    }
+
+    /// Takes a task out of the registry that it was entered in.
+    #[inline]
+    pub(crate) fn forget(&mut self, slot: Slot) {
+        let registry = &self.handle.shared().workers[slot.worker as usize].registry;
+        if slot.worker as usize == self.index {
+            self.registrar.forget(registry, slot.index);
+        } else {
+            registry.forget(slot.index);
+        }
     }
 
     /// The timers of the worker in whose place this thread works.

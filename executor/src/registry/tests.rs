@@ -1,15 +1,19 @@
 //! Entering, leaving, and finding all that are there.
 
-use super::Registry;
+use super::{Registrar, Registry, part_of};
 use crate::sync::Mutex;
 use crate::task::{self, JoinHandle, Keeper, Kept, PanicReporter, Ran, Runnable, Schedule, Slot};
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
 
 /// What the tasks of a test share: their queue and their registry.
 struct Place {
     registry: Registry,
+    registrar: Mutex<Registrar>,
+    /// Whether tasks are forgotten as by another worker.
+    elsewhere: AtomicBool,
     queue: Mutex<Vec<Runnable>>,
     /// The numbers of the tasks whose futures were dropped.
     dropped: Mutex<Vec<usize>>,
@@ -26,10 +30,14 @@ impl Schedule for Scheduler {
 
 impl Keeper for Place {
     fn keep(&self, task: Kept) -> Slot {
-        Slot { worker: 0, index: self.registry.keep(task) }
+        Slot { worker: 0, index: self.registrar.lock().keep(&self.registry, task) }
     }
     fn forget(&self, slot: Slot) {
-        self.registry.forget(slot.index);
+        if self.elsewhere.load(Ordering::Relaxed) {
+            self.registry.forget(slot.index);
+        } else {
+            self.registrar.lock().forget(&self.registry, slot.index);
+        }
     }
     fn panic_reporter(&self) -> Option<Arc<PanicReporter>> {
         None
@@ -49,6 +57,8 @@ impl Place {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             registry: Registry::new(),
+            registrar: Mutex::new(Registrar::new()),
+            elsewhere: AtomicBool::new(false),
             queue: Mutex::new(Vec::new()),
             dropped: Mutex::new(Vec::new()),
         })
@@ -82,7 +92,7 @@ impl Place {
     }
 
     /// Cancels a batch of tasks and gives the place to go on from.
-    fn cancel_batch(&self, from: usize, limit: usize) -> Option<usize> {
+    fn cancel_batch(&self, from: u32, limit: usize) -> Option<u32> {
         let (tasks, next) = self.registry.references(from, limit);
         assert!(tasks.len() <= limit);
         assert!(next.is_none() || tasks.len() == limit, "an unfilled batch that is not the last");
@@ -167,14 +177,107 @@ fn tasks_are_found_between_the_gaps_that_others_left() {
 
 #[test]
 fn a_place_is_used_again() {
-    let place = Place::new();
-    for number in 0..100 {
-        let (_handle, waker) = place.idle(number);
-        waker.wake();
-        place.run_queued();
+    for elsewhere in [false, true] {
+        let place = Place::new();
+        place.elsewhere.store(elsewhere, Ordering::Relaxed);
+        for number in 0..100 {
+            let tasks = [place.idle(number), place.idle(number)];
+            tasks.iter().for_each(|(_, waker)| waker.wake_by_ref());
+            place.run_queued();
+        }
+        assert_eq!(place.registry.len(), 0);
+        assert_eq!(place.registry.used.load(Ordering::Relaxed), 2);
     }
+}
+
+#[test]
+fn places_that_are_left_here_and_elsewhere_are_all_used_again() {
+    let place = Place::new();
+    let idle = || (0..300).map(|number| place.idle(number)).collect::<Vec<_>>();
+    for _ in 0..10 {
+        let mut tasks = idle();
+        for half in [false, true] {
+            place.elsewhere.store(half, Ordering::Relaxed);
+            tasks.drain(..150).for_each(|(_, waker)| waker.wake());
+            place.run_queued();
+        }
+        assert_eq!(place.registry.len(), 0);
+    }
+    assert_eq!(place.registry.used.load(Ordering::Relaxed), 300);
+}
+
+#[test]
+fn every_index_has_a_place_of_its_own() {
+    let mut sizes = std::collections::BTreeMap::<_, usize>::new();
+    for index in 0..10_000 {
+        let (part, offset) = part_of(index);
+        let size = sizes.entry(part).or_default();
+        assert_eq!(offset, *size, "place {index}");
+        *size += 1;
+    }
+    let whole: Vec<_> = sizes.into_values().take(8).collect();
+    assert_eq!(whole, [64, 64, 128, 256, 512, 1024, 2048, 4096]);
+    assert_eq!(part_of(u32::MAX), (26, (1 << 31) - 1));
+}
+
+/// The tasks of one thread leave, by its own hand or by another's, while a third one refers to all.
+#[test]
+fn tasks_come_and_go_while_they_are_referred_to() {
+    const TASKS: usize = 20_000;
+    let place = Place::new();
+    let (to_run, runs) = std::sync::mpsc::sync_channel::<Runnable>(64);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let elsewhere = scope.spawn(|| {
+            let stranger = Stranger(&place);
+            runs.into_iter().for_each(|task| assert!(matches!(task.run(&stranger), Ran::Complete)));
+        });
+        let looker = scope.spawn(|| {
+            let mut seen = 0;
+            while !over.load(Ordering::Relaxed) {
+                let mut next = Some(0);
+                while let Some(from) = next {
+                    let (tasks, more) = place.registry.references(from, 3);
+                    seen += tasks.iter().filter(|task| !task.is_finished()).count();
+                    next = more;
+                }
+            }
+            seen
+        });
+        for number in 0..TASKS {
+            let (handle, waker) = place.idle(number);
+            drop(handle);
+            waker.wake();
+            let task = place.queue.lock().pop().expect("it was woken");
+            if number % 2 == 0 {
+                assert!(matches!(task.run(&*place), Ran::Complete));
+            } else {
+                to_run.send(task).expect("the other thread runs");
+            }
+        }
+        drop(to_run);
+        elsewhere.join().expect("no panic");
+        over.store(true, Ordering::Relaxed);
+        assert!(looker.join().expect("no panic") > 0, "it never saw a task");
+    });
     assert_eq!(place.registry.len(), 0);
-    assert!(place.registry.tasks.lock().places.len() < 100);
+    assert_eq!(place.dropped().len(), TASKS);
+    assert!(place.registry.used.load(Ordering::Relaxed) < 200, "places were lost");
+}
+
+/// Another worker.
+struct Stranger<'a>(&'a Place);
+
+impl Keeper for Stranger<'_> {
+    fn keep(&self, _: Kept) -> Slot {
+        unreachable!("the tasks are ready")
+    }
+    fn forget(&self, slot: Slot) {
+        self.0.registry.forget(slot.index);
+    }
+    fn panic_reporter(&self) -> Option<Arc<PanicReporter>> {
+        None
+    }
 }
 
 #[test]

@@ -180,7 +180,7 @@ impl Handle {
     fn cancel_all(&self) -> bool {
         let mut found = self.cancel_queued();
         for worker in &self.shared().workers {
-            let mut next = Some(0);
+            let mut next = Some(0_u32);
             while let Some(from) = next {
                 let (tasks, more) = worker.registry.references(from, BATCH);
                 next = more;
@@ -213,8 +213,7 @@ impl Handle {
     pub(crate) fn cancel(&self, task: Runnable) {
         let shared = self.shared();
         shared.shutdown.cancelled.fetch_add(1, Ordering::Relaxed);
-        // Which worker's keeper does not matter: a cancelled task is not kept anew.
-        task.cancel(&WorkerKeeper { handle: self, index: 0 });
+        task.cancel(&WorkerKeeper { handle: self });
     }
 
     /// Queues a task that was spawned by a thread that is not a worker of this runtime.

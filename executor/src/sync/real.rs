@@ -10,9 +10,9 @@ pub(crate) use crossbeam_deque as deque;
 
 /// Atomics and fences.
 pub(crate) mod atomic {
-    #[cfg(test)]
-    pub(crate) use std::sync::atomic::AtomicPtr;
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence,
+    };
 }
 
 /// Threads.

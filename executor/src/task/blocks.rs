@@ -78,7 +78,7 @@ const fn rounded(layout: Layout) -> Layout {
 pub(super) fn allocate(layout: Layout, kept: Option<&mut Blocks>) -> NonNull<u8> {
     let take = |class| match kept {
         Some(blocks) => blocks.take(class),
-        None => context::with_blocks(|blocks| blocks.take(class)).flatten(),
+        None => context::try_with_core(|core| core.blocks.take(class)).flatten(),
     };
     Class::of(layout).and_then(take).unwrap_or_else(|| obtain(rounded(layout)))
 }
@@ -91,7 +91,7 @@ pub(super) fn allocate(layout: Layout, kept: Option<&mut Blocks>) -> NonNull<u8>
 #[inline]
 pub(super) unsafe fn free(block: NonNull<u8>, layout: Layout) {
     let kept = Class::of(layout)
-        .and_then(|class| context::with_blocks(|blocks| blocks.keep(block, class)));
+        .and_then(|class| context::try_with_core(|core| core.blocks.keep(block, class)));
     if kept != Some(true) {
         // SAFETY: by contract it was obtained with the rounded layout, and it was not kept.
         unsafe { dealloc(block.as_ptr(), rounded(layout)) }

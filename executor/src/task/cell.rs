@@ -36,7 +36,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
-/// Where the registry keeps a task: the worker and the place in its slab.
+/// Where the registry keeps a task: the worker, and the place among those of this worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
     pub(crate) worker: u32,
@@ -706,6 +706,16 @@ pub(crate) struct Kept(NonNull<Header>);
 unsafe impl Send for Kept {}
 
 impl Kept {
+    /// The task's address, which is a multiple of 8.
+    pub(crate) fn into_raw(self) -> *mut () {
+        self.0.as_ptr().cast()
+    }
+
+    /// From what [`into_raw`](Self::into_raw) gave.
+    pub(crate) fn from_raw(task: *mut ()) -> Self {
+        Self(NonNull::new(task.cast()).expect("a task's address"))
+    }
+
     /// Makes a counted reference.
     ///
     /// # Safety

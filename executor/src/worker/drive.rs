@@ -52,7 +52,7 @@ pub(crate) enum Stop {
 /// Afterwards the thread still has the core, except after [`Stop::Lent`].
 pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut impl Root) -> Stop {
     let shared = handle.shared();
-    let worker = WorkerKeeper { handle, index: seat.index };
+    let worker = WorkerKeeper { handle };
     let keeper = LoopKeeper { worker, joiner: Cell::new(None) };
     let own = &*shared.workers[seat.index];
     let mut ticker = Ticker::new();

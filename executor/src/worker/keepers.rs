@@ -1,7 +1,9 @@
 //! What running tasks ask of their worker.
 
+use super::Core;
 use crate::context;
 use crate::runtime::Handle;
+use crate::sync::Arc;
 use crate::task::{self, Keeper, Kept, PanicReporter, Runnable, Slot};
 use std::cell::Cell;
 use std::task::Waker;
@@ -9,17 +11,23 @@ use std::task::Waker;
 /// The registry's side of the tasks that one worker runs.
 pub(crate) struct WorkerKeeper<'a> {
     pub(crate) handle: &'a Handle,
-    pub(crate) index: usize,
 }
 
 impl Keeper for WorkerKeeper<'_> {
     fn keep(&self, task: Kept) -> Slot {
-        let index = self.handle.shared().workers[self.index].registry.keep(task);
-        Slot { worker: self.index as u32, index }
+        ThisWorker.keep(task)
     }
 
     fn forget(&self, slot: Slot) {
-        self.handle.shared().workers[slot.worker as usize].registry.forget(slot.index);
+        let shared = self.handle.shared();
+        let forgotten = context::try_with_core(|core| {
+            let is_ours = core.works_for(Arc::as_ptr(shared).addr());
+            is_ours.then(|| core.forget(slot))
+        });
+        // A worker that stops has given up its core.
+        if forgotten.flatten().is_none() {
+            shared.workers[slot.worker as usize].registry.forget(slot.index);
+        }
     }
 
     fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
@@ -64,23 +72,22 @@ impl Keeper for LoopKeeper<'_> {
 pub(super) struct ThisWorker;
 
 impl ThisWorker {
-    fn with<R>(f: impl FnOnce(WorkerKeeper<'_>) -> R) -> R {
-        context::with_core(|core| f(WorkerKeeper { handle: &core.handle, index: core.index }))
-            .expect("a worker keeps its core during a poll")
+    fn with<R>(f: impl FnOnce(&mut Core) -> R) -> R {
+        context::with_core(f).expect("a worker keeps its core during a poll")
     }
 }
 
 impl Keeper for ThisWorker {
     fn keep(&self, task: Kept) -> Slot {
-        Self::with(|keeper| keeper.keep(task))
+        Self::with(|core| core.keep(task))
     }
 
     fn forget(&self, slot: Slot) {
-        Self::with(|keeper| keeper.forget(slot));
+        Self::with(|core| core.forget(slot));
     }
 
     fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
-        Self::with(|keeper| keeper.panic_reporter())
+        Self::with(|core| Some(core.handle.panics().clone()))
     }
 
     fn wake_joiner(&self, waker: Waker) {

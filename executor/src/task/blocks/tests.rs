@@ -92,7 +92,7 @@ fn no_more_than_the_limit_is_kept_and_older_sizes_give_way() {
 #[test]
 fn a_worker_keeps_the_memory_of_the_tasks_that_end_on_it() {
     let runtime = crate::Builder::new().worker_threads(1).build().expect("threads start");
-    let kept = || crate::context::with_blocks(|blocks| blocks.bytes);
+    let kept = || crate::context::try_with_core(|core| core.blocks.bytes);
     let (before, after, again) = runtime
         .block_on(runtime.spawn(async move {
             let before = kept();
