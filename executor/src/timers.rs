@@ -93,6 +93,20 @@ struct Earlier {
     watch: Option<Arc<Watch>>,
 }
 
+impl Earlier {
+    fn tell(self) {
+        let Self { sleeper, watch } = self;
+        if let Some(sleeper) = sleeper
+            && !mutated(Mutant::NoTimerUnpark)
+        {
+            sleeper.unpark();
+        }
+        if let Some(watch) = watch {
+            watch.wake_watchman();
+        }
+    }
+}
+
 impl WorkerTimers {
     /// Timers that no runtime has yet.
     fn new(clock: Option<MonotonicClock>, number: u32) -> Self {
@@ -242,14 +256,8 @@ impl WorkerTimers {
     /// **T3**: tells those that sleep until a later time.
     #[inline]
     fn tell(&self, earlier: Option<Earlier>) {
-        let Some(Earlier { sleeper, watch }) = earlier else { return };
-        if let Some(sleeper) = sleeper
-            && !mutated(Mutant::NoTimerUnpark)
-        {
-            sleeper.unpark();
-        }
-        if let Some(watch) = watch {
-            watch.wake_watchman();
+        if let Some(earlier) = earlier {
+            earlier.tell();
         }
     }
 

@@ -115,7 +115,9 @@ impl<T> Timer<T> {
         let new = real_time().deadline_at(at);
         if let State::Armed { deadline, key, timers, .. } = &mut self.state {
             *deadline = new;
-            if timers.reset(*key, new, context::owns(timers)) {
+            let own = &**timers;
+            // Whose they are matters only to who sleeps until a later time.
+            if own.reset(*key, new, new < own.next() && context::owns(timers)) {
                 return;
             }
         }
@@ -174,15 +176,17 @@ impl<T> Timer<T> {
             unreachable!("a timer is registered once");
         };
         let (timers, own) = context::timers().unwrap_or_else(|error| nowhere(error, place));
+        // To find them by their reference takes a moment.
+        let wheel = &*timers;
         let (deadline, inserted) = match self.state {
             State::Undated { duration: 0, .. } => (now(), Err(Refused::Due)),
             State::Undated { duration, .. } => {
-                let now = if timers.is_virtual() { now() } else { timers.now() };
+                let now = if wheel.is_virtual() { now() } else { wheel.now() };
                 let deadline = now.saturating_add(duration);
-                (deadline, timers.insert(deadline, cx.waker().clone(), own))
+                (deadline, wheel.insert(deadline, cx.waker().clone(), own))
             }
             State::Dated { deadline, .. } => {
-                (deadline, timers.insert(deadline, cx.waker().clone(), own))
+                (deadline, wheel.insert(deadline, cx.waker().clone(), own))
             }
             _ => unreachable!("looked at above"),
         };
