@@ -31,6 +31,8 @@ struct Run {
     overrides: Cell<usize>,
     /// Where tasks go that are woken just now.
     woken: Cell<Place>,
+    /// The address of the complete task whose join slot is lent to its handle; 0: none.
+    join_slot: Cell<usize>,
     /// How many tasks are being run inside each other's polls.
     depth: Cell<usize>,
     /// The address of the runtime whose hook is being called; 0: none.
@@ -71,6 +73,7 @@ local! {
         drawn: Cell::new(0),
         overrides: Cell::new(0),
         woken: Cell::new(Place::Behind),
+        join_slot: Cell::new(0),
         depth: Cell::new(0),
         hook: Cell::new(0),
         refusals: Cell::new(0),
@@ -170,6 +173,32 @@ pub(crate) fn returns_reference(address: NonZeroUsize) -> bool {
         returns
     });
     returned.unwrap_or(false)
+}
+
+/// Lends the right to the join slot of the complete task at `address` to its handle, if that is
+/// given up on this thread.
+#[inline]
+pub(crate) fn lend_join_slot(address: NonZeroUsize) {
+    RUN.with(|run| run.join_slot.set(address.get()));
+}
+
+/// Takes over the right that was lent; false: it is not that of this task, or somebody has it.
+#[inline]
+pub(crate) fn takes_join_slot(address: NonZeroUsize) -> bool {
+    let taken = RUN.try_with(|run| {
+        let takes = run.join_slot.get() == address.get();
+        if takes {
+            run.join_slot.set(0);
+        }
+        takes
+    });
+    taken.unwrap_or(false)
+}
+
+/// Ends the lending; true: the right is still there.
+#[inline]
+pub(crate) fn is_join_slot_left() -> bool {
+    RUN.with(|run| run.join_slot.replace(0)) != 0
 }
 
 /// Runs `wake`, and puts the task of this thread's runtime that it wakes on top of the queue.

@@ -65,6 +65,8 @@ pub(crate) enum Mutant {
     UnpublishedReference,
     /// The join slot is given up without publishing that its waker was moved out.
     UnpublishedJoinSlot,
+    /// A handle gives up the join slot that is lent on another thread.
+    JoinSlotTakenTwice,
     /// A run that begins with several wakes does not acquire those that came last.
     UnacquiredWakes,
     /// What a poll has drawn from the reserve of references is not settled at its end.

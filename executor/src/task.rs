@@ -28,7 +28,7 @@ mod models;
 mod tests;
 
 pub(crate) use blocks::Blocks;
-pub(crate) use cell::{JoinOwner, Kept, Ran, Runnable, Slot, TaskRef, is_of_a_task};
+pub(crate) use cell::{JoinOwner, Kept, LeftJoinSlot, Ran, Runnable, Slot, TaskRef, is_of_a_task};
 pub use error::JoinError;
 pub use group::{JoinGroup, JoinOutputs};
 pub use id::TaskId;
@@ -61,7 +61,8 @@ pub(crate) trait Keeper {
     /// Who hears of panics that nobody collects.
     fn panic_reporter(&self) -> Option<Arc<PanicReporter>>;
     /// Wakes who waits for a task that has just completed, when all else is done.
-    fn wake_joiner(&self, waker: Waker) {
+    fn wake_joiner(&self, waker: Waker, left: LeftJoinSlot) {
+        drop(left);
         wake(waker);
     }
 }

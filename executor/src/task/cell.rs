@@ -27,10 +27,11 @@ use super::state::{Complete, Detach, Drawn, JoinSlot, Pend, Snapshot, State, Wak
 use super::{Keeper, Schedule};
 use crate::context::{self, Polled};
 use crate::sync::cell::UnsafeCell;
+use crate::sync::{Mutant, mutated};
 use std::alloc::Layout;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -450,11 +451,7 @@ fn complete(task: NonNull<Header>, outcome: bool, drawn: Drawn, keeper: &dyn Kee
         Complete::WakeJoiner => {
             // SAFETY: the bit was set when the task completed: slot and waker are ours (rule 4).
             let waker = unsafe { take_join_waker(header) };
-            if header.state.release_join_slot() {
-                // SAFETY: `State` says that nobody else is left. The handle has emptied the stage.
-                unsafe { free(task) };
-            }
-            keeper.wake_joiner(waker);
+            keeper.wake_joiner(waker, LeftJoinSlot(task));
         }
         Complete::NobodyJoins => {
             if outcome {
@@ -469,6 +466,52 @@ fn complete(task: NonNull<Header>, outcome: bool, drawn: Drawn, keeper: &dyn Kee
                 unsafe { free(task) };
             }
         }
+    }
+}
+
+/// The right to the join slot of a complete task, of which nothing is left but that the task is not
+/// freed before the right is given up.
+///
+/// If the joiner runs at once, on the same thread, its handle takes over this right and gives up both
+/// in one step; see [`lend`](Self::lend).
+pub(crate) struct LeftJoinSlot(NonNull<Header>);
+
+impl LeftJoinSlot {
+    /// Runs `joiner`, in which the task's handle may take over the right.
+    #[inline]
+    pub(crate) fn lend<R>(self, joiner: impl FnOnce() -> R) -> R {
+        context::lend_join_slot(self.0.addr());
+        let result = joiner();
+        if context::is_join_slot_left() {
+            drop(self);
+        } else {
+            // The handle has it, or had it.
+            mem::forget(self);
+        }
+        result
+    }
+}
+
+impl Drop for LeftJoinSlot {
+    fn drop(&mut self) {
+        // SAFETY: this right keeps the task valid.
+        if unsafe { header(self.0) }.state.release_join_slot() {
+            // SAFETY: `State` says that nobody else is left. The handle has emptied the stage.
+            unsafe { free(self.0) };
+        }
+    }
+}
+
+/// Gives up the handle's right to a complete task whose output is gone, and with it the right to the
+/// join slot, if that is this thread's to give up. True: the caller has to free the task.
+#[inline]
+fn release_join(task: NonNull<Header>, header: &Header) -> bool {
+    // The bit stays until the right is given up.
+    let takes = || context::takes_join_slot(task.addr()) || mutated(Mutant::JoinSlotTakenTwice);
+    if header.state.load().has_join_waker() && takes() {
+        header.state.release_join_and_slot()
+    } else {
+        header.state.release_join()
     }
 }
 
@@ -600,7 +643,7 @@ impl<T> JoinOwner<T> {
             // SAFETY: `take_outcome` wrote it.
             unsafe { place.assume_init() }
         });
-        if header.state.release_join() {
+        if release_join(task, header) {
             // SAFETY: `State` says that nobody else is left; the stage is empty.
             unsafe { free(task) };
         }
@@ -627,7 +670,7 @@ impl<T> Drop for JoinOwner<T> {
                         // Nobody can be told: the task's runtime may be gone.
                         dropped.unwrap_or_else(discard_payload);
                     }
-                    if header.state.release_join() {
+                    if release_join(self.task, header) {
                         // SAFETY: `State` says that nobody else is left; the stage is empty.
                         unsafe { free(self.task) };
                     }

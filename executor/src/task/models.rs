@@ -1,6 +1,6 @@
 //! M5–M10: the task's word and cell, with a scheduler of one slot.
 
-use super::{JoinHandle, Keeper, Kept, PanicReporter, Ran, Runnable, Schedule, Slot};
+use super::{JoinHandle, Keeper, Kept, LeftJoinSlot, PanicReporter, Ran, Runnable, Schedule, Slot};
 use crate::model::block_on;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::thread::Builder;
@@ -77,6 +77,24 @@ impl Keeper for Registry {
     fn forget(&self, _: Slot) {}
     fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
         None
+    }
+}
+
+/// The same, and lends the join slot as if the joiner ran at once.
+struct Lender;
+
+impl Keeper for Lender {
+    fn keep(&self, task: Kept) -> Slot {
+        Registry.keep(task)
+    }
+    fn forget(&self, slot: Slot) {
+        Registry.forget(slot);
+    }
+    fn panic_reporter(&self) -> Option<std::sync::Arc<PanicReporter>> {
+        None
+    }
+    fn wake_joiner(&self, waker: Waker, left: LeftJoinSlot) {
+        left.lend(|| waker.wake());
     }
 }
 
@@ -238,6 +256,17 @@ crate::model::models! {
         assert_eq!(Arc::strong_count(&alive), 1);
     } fails with RegisterWithoutRecheck as twin_m8_change_without_recheck,
                  CompleteWithoutRecheck as twin_m8_change_complete_without_recheck;
+
+    /// M8, with a join slot that is lent for the time in which the joiner is woken: only the thread that
+    /// it is lent to gives it up, and so somebody else's handle does not free the task under it.
+    m8_lent_join_slot_against_the_joiner(None) {
+        let (slot, handle) = spawn(async { 1 });
+        let thread = spawn_thread(move || {
+            assert!(matches!(slot.take().run(&Lender), Ran::Complete));
+        });
+        assert_eq!(block_on(handle).unwrap(), 1);
+        thread.join().unwrap();
+    } fails with JoinSlotTakenTwice as twin_m8_join_slot_taken_twice;
 
     /// M9. The handle, with a waker registered or not, is dropped while the task completes: the
     /// output and the waker are dropped, by whoever is last.

@@ -31,7 +31,8 @@
 //! * `JOIN_WAKER` is set by the handle after it wrote the slot. As long as the task is not complete
 //!   the handle may clear it, to replace the waker or to take it away. If it is set when the task
 //!   completes, the slot is the completing worker's from then on, and so is a right to the task;
-//!   clearing the bit, after it has moved the waker out, gives both up.
+//!   clearing the bit, after it has moved the waker out, gives both up. If it runs the joiner at once,
+//!   the handle gives up both their rights in one step, when it has taken the output.
 //! * `CANCELLED` is set by an abort or by the shutdown and never cleared. A task may still
 //!   complete with its output after that, if it was in its last poll.
 //! * `OUTPUT` is set together with `COMPLETE` and tells an output from a cancellation.
@@ -504,13 +505,24 @@ impl State {
     /// the task.
     #[inline]
     pub(crate) fn release_join(&self) -> bool {
-        // Ordering: Acquire, pairs with `drop_ref` of the last waker. With the handle as the only
-        // right that is left, nobody can make a new one.
-        if Snapshot(self.load().0 & !JOIN).is_unreachable() {
+        self.release(JOIN)
+    }
+
+    /// The same by a thread that has the right to the join slot, too, and gives up both.
+    #[inline]
+    pub(crate) fn release_join_and_slot(&self) -> bool {
+        self.release(JOIN | JOIN_WAKER)
+    }
+
+    #[inline]
+    fn release(&self, rights: u64) -> bool {
+        // Ordering: Acquire, pairs with `drop_ref` of the last waker, and with `release_join_slot`.
+        // If no other right is left, nobody can make a new one.
+        if Snapshot(self.load().0 & !rights).is_unreachable() {
             return true;
         }
-        let before = Snapshot(self.0.fetch_and(!JOIN, Ordering::AcqRel));
-        Snapshot(before.0 & !JOIN).is_unreachable()
+        let before = Snapshot(self.0.fetch_and(!rights, Ordering::AcqRel));
+        Snapshot(before.0 & !rights).is_unreachable()
     }
 }
 

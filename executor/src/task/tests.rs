@@ -8,6 +8,7 @@
 //! | [`aborts`] | aborts, in every state |
 //! | [`rights`] | who may touch a task, and that the last one frees it |
 //! | [`join`] | the waker in the join slot |
+//! | [`lent`] | the join slot in the hands of a joiner that runs at once |
 //! | [`panics`] | every combination of panics, and who hears of them |
 //! | [`limits`] | storms of wakes, and ids |
 //!
@@ -15,6 +16,7 @@
 
 mod aborts;
 mod join;
+mod lent;
 mod limits;
 mod panics;
 mod rig;

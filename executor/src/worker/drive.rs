@@ -96,12 +96,13 @@ fn run_with_joiners(
     ticker: &mut Ticker,
     root: &impl Root,
 ) {
-    let mut next = Some(task);
-    while let Some(task) = next {
-        run(task, keeper, &worker.stats);
-        let Some(joiner) = keeper.joiner.take() else { return };
+    run(task, keeper, &worker.stats);
+    while let Some((joiner, left)) = keeper.joiner.take() {
         let may_go_on = !root.is_woken() && ticker.passes(&worker.timers);
-        next = context::with_core(|core| core.prefer(joiner, may_go_on)).flatten();
+        match context::with_core(|core| core.prefer(joiner, may_go_on)).flatten() {
+            Some(joiner) => left.lend(|| run(joiner, keeper, &worker.stats)),
+            None => return,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::Core;
 use crate::context;
 use crate::runtime::Handle;
 use crate::sync::Arc;
-use crate::task::{self, Keeper, Kept, PanicReporter, Runnable, Slot};
+use crate::task::{self, Keeper, Kept, LeftJoinSlot, PanicReporter, Runnable, Slot};
 use std::cell::Cell;
 use std::task::Waker;
 
@@ -34,7 +34,8 @@ impl Keeper for WorkerKeeper<'_> {
         Some(self.handle.panics().clone())
     }
 
-    fn wake_joiner(&self, waker: Waker) {
+    fn wake_joiner(&self, waker: Waker, left: LeftJoinSlot) {
+        drop(left);
         context::wake_on_top(|| task::wake(waker));
     }
 }
@@ -42,8 +43,8 @@ impl Keeper for WorkerKeeper<'_> {
 /// The same for a worker's loop, which runs joiners itself.
 pub(super) struct LoopKeeper<'a> {
     pub(super) worker: WorkerKeeper<'a>,
-    /// The joiner of the task that has just completed.
-    pub(super) joiner: Cell<Option<Runnable>>,
+    /// The joiner of the task that has just completed, and what is left of that task.
+    pub(super) joiner: Cell<Option<(Runnable, LeftJoinSlot)>>,
 }
 
 impl Keeper for LoopKeeper<'_> {
@@ -59,12 +60,12 @@ impl Keeper for LoopKeeper<'_> {
         self.worker.panic_reporter()
     }
 
-    fn wake_joiner(&self, waker: Waker) {
-        if task::is_of_a_task(&waker) {
-            self.joiner.set(context::catch_woken(|| task::wake(waker)));
-        } else {
-            self.worker.wake_joiner(waker);
+    fn wake_joiner(&self, waker: Waker, left: LeftJoinSlot) {
+        if !task::is_of_a_task(&waker) {
+            return self.worker.wake_joiner(waker, left);
         }
+        let joiner = context::catch_woken(|| task::wake(waker));
+        self.joiner.set(joiner.map(|joiner| (joiner, left)));
     }
 }
 
@@ -90,7 +91,8 @@ impl Keeper for ThisWorker {
         Self::with(|core| Some(core.handle.panics().clone()))
     }
 
-    fn wake_joiner(&self, waker: Waker) {
+    fn wake_joiner(&self, waker: Waker, left: LeftJoinSlot) {
+        drop(left);
         context::wake_on_top(|| task::wake(waker));
     }
 }
