@@ -1,20 +1,24 @@
 //! Going to sleep with timers: until when, and who watches those of the others.
 
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
 use super::{SLACK, Ticker};
 use crate::idle::{Rest, Seat};
 use crate::runtime::Shared;
-use crate::sync::{Mutant, mutated};
+use crate::sync::{Arc, Mutant, mutated};
+use crate::worker::Core;
 use filch_timers::{Clock, NEVER};
 
 impl Shared {
     /// Whether a worker that has announced itself parked may block, and until when.
     ///
     /// Asked again each time that its thread wakes and is still parked.
-    pub(crate) fn rest<C>(&self, seat: &Seat<C>) -> Rest {
+    pub(crate) fn rest(&self, seat: &Arc<Seat<Box<Core>>>) -> Rest {
         if self.is_closed() {
             return Rest::Over;
         }
-        let own = self.workers[seat.index].timers.rest_on(&seat.parker);
+        let Some(own) = self.rest_on_own(seat) else { return Rest::Over };
         let source = self.source();
         if source.is_virtual() {
             if !mutated(Mutant::NoVirtualAdvance) {
@@ -28,6 +32,15 @@ impl Shared {
             return Rest::Over;
         }
         Rest::Until(source.wake_up(wake_up))
+    }
+
+    /// **T4**, unless the worker was notified or lent meanwhile.
+    ///
+    /// While it is parked, its core is not lent: who borrows it later sleeps later, and so is the
+    /// sleeper then. A thread that came after it would be woken in its stead, and has no core.
+    fn rest_on_own(&self, seat: &Arc<Seat<Box<Core>>>) -> Option<u64> {
+        let timers = &self.workers[seat.index].timers;
+        self.idle.if_parked(seat, || timers.rest_on(&seat.parker))
     }
 
     /// When this sleeper has to look after the others' timers; [`NEVER`] if another one does.
@@ -64,8 +77,9 @@ impl Shared {
 
     /// Sees to it that a thread that blocks without having asked for a [`rest`](Self::rest) wakes
     /// up if there are timers: its worker was given to it while it slept.
-    pub(crate) fn lay_to_rest<C>(&self, seat: &Seat<C>) {
-        let own = self.workers[seat.index].timers.rest_on(&seat.parker);
+    pub(crate) fn lay_to_rest(&self, seat: &Arc<Seat<Box<Core>>>) {
+        // Else it is awake, or who has its core looks after the timers.
+        let Some(own) = self.rest_on_own(seat) else { return };
         if self.source().is_virtual() {
             return self.advance_if_idle();
         }
