@@ -263,7 +263,7 @@ impl<C> Idle<C> {
     }
 
     /// Whether the worker at `seat` was neither notified nor lent since it parked.
-    fn is_parked(&self, seat: &Arc<Seat<C>>) -> bool {
+    pub(crate) fn is_parked(&self, seat: &Arc<Seat<C>>) -> bool {
         self.if_parked(seat, || ()).is_some()
     }
 

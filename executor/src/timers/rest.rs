@@ -18,15 +18,16 @@ impl Shared {
         if self.is_closed() {
             return Rest::Over;
         }
-        let Some(own) = self.rest_on_own(seat) else { return Rest::Over };
         let source = self.source();
+        // Before T4: if the core is lent when this enters the list, that finds out.
+        let watched = if source.is_virtual() { NEVER } else { self.watch_until(seat) };
+        let Some(own) = self.rest_on_own(seat) else { return Rest::Over };
         if source.is_virtual() {
             if !mutated(Mutant::NoVirtualAdvance) {
                 self.advance_if_idle();
             }
             return Rest::Until(None);
         }
-        let watched = self.watch_until(seat);
         let wake_up = own.min(watched);
         if wake_up != NEVER && wake_up <= source.now() {
             return Rest::Over;
@@ -86,7 +87,8 @@ impl Shared {
         let others = || self.earliest_except(seat.index);
         let watches =
             self.workers.len() > 1 && self.watch().keep(seat.index, &seat.parker, others) != NEVER;
-        if own != NEVER || watches {
+        // A thread whose core was lent meanwhile has to leave the list.
+        if own != NEVER || watches || !self.idle.is_parked(seat) {
             seat.parker.unpark();
         }
     }
