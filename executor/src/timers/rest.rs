@@ -4,6 +4,7 @@
 mod tests;
 
 use super::{SLACK, Ticker};
+use crate::context;
 use crate::idle::{Rest, Seat};
 use crate::runtime::Shared;
 use crate::sync::{Arc, Mutant, mutated};
@@ -24,7 +25,7 @@ impl Shared {
         let Some(own) = self.rest_on_own(seat) else { return Rest::Over };
         if source.is_virtual() {
             if !mutated(Mutant::NoVirtualAdvance) {
-                self.advance_if_idle();
+                context::without_core(self, || self.advance_if_idle());
             }
             return Rest::Until(None);
         }
@@ -82,7 +83,7 @@ impl Shared {
         // Else it is awake, or who has its core looks after the timers.
         let Some(own) = self.rest_on_own(seat) else { return };
         if self.source().is_virtual() {
-            return self.advance_if_idle();
+            return context::without_core(self, || self.advance_if_idle());
         }
         let others = || self.earliest_except(seat.index);
         let watches =
