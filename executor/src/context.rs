@@ -35,8 +35,8 @@ struct Run {
     join_slot: Cell<usize>,
     /// How many tasks are being run inside each other's polls.
     depth: Cell<usize>,
-    /// The address of the runtime whose hook is being called; 0: none.
-    hook: Cell<usize>,
+    /// The address of the runtime that waits for this thread although it has no core; 0: none.
+    awaited_by: Cell<usize>,
     /// How many tasks are being cancelled inside each other's destructors, and which wait for that;
     /// see [`cancel_in_turn`].
     refusals: Cell<usize>,
@@ -75,7 +75,7 @@ local! {
         woken: Cell::new(Place::Behind),
         join_slot: Cell::new(0),
         depth: Cell::new(0),
-        hook: Cell::new(0),
+        awaited_by: Cell::new(0),
         refusals: Cell::new(0),
         refused: ManuallyDrop::new(RefCell::new(Vec::new())),
     };
@@ -329,7 +329,8 @@ pub(crate) fn push_spawned(shared: &Arc<Shared>, task: Runnable) -> Option<Runna
     task
 }
 
-/// Whether this thread works for the runtime, or is in one of its hooks: then it cannot wait for it.
+/// Whether this thread works for the runtime, or is [without its core](without_core): then it cannot
+/// wait for it.
 pub(crate) fn works_for(shared: &Arc<Shared>) -> bool {
     let own = CONTEXT.try_with(|context| match context.core.try_borrow() {
         Ok(core) => core.as_ref().is_some_and(|core| Arc::ptr_eq(core.handle.shared(), shared)),
@@ -338,14 +339,18 @@ pub(crate) fn works_for(shared: &Arc<Shared>) -> bool {
             context.entered.borrow().iter().any(|(_, handle)| Arc::ptr_eq(handle.shared(), shared))
         }
     });
-    own.unwrap_or(false) || RUN.with(|run| run.hook.get() == Arc::as_ptr(shared).addr())
+    own.unwrap_or(false) || RUN.with(|run| run.awaited_by.get() == address_of(shared))
 }
 
-/// Calls a hook of a worker's thread, which has no core then.
-pub(crate) fn in_hook(shared: &Arc<Shared>, hook: impl FnOnce()) {
-    RUN.with(|run| run.hook.set(Arc::as_ptr(shared).addr()));
-    hook();
-    RUN.with(|run| run.hook.set(0));
+/// Runs `f`, which may call code of others, on a thread in a worker's place that has no core just now.
+pub(crate) fn without_core(shared: &Shared, f: impl FnOnce()) {
+    let outer = RUN.with(|run| run.awaited_by.replace(address_of(shared)));
+    f();
+    RUN.with(|run| run.awaited_by.set(outer));
+}
+
+fn address_of(shared: &Shared) -> usize {
+    std::ptr::from_ref(shared).addr()
 }
 
 /// Spawns through this thread's core; gives the future back if there is none.

@@ -263,8 +263,17 @@ impl<C> Idle<C> {
     }
 
     /// Whether the worker at `seat` was neither notified nor lent since it parked.
-    fn is_parked(&self, seat: &Arc<Seat<C>>) -> bool {
-        self.asleep.lock().parked.iter().any(|(other, _)| Arc::ptr_eq(other, seat))
+    pub(crate) fn is_parked(&self, seat: &Arc<Seat<C>>) -> bool {
+        self.if_parked(seat, || ()).is_some()
+    }
+
+    /// Runs `f` if the worker at `seat` was neither notified nor lent since it parked; it is not
+    /// meanwhile.
+    pub(crate) fn if_parked<R>(&self, seat: &Arc<Seat<C>>, f: impl FnOnce() -> R) -> Option<R> {
+        let asleep = self.asleep.lock();
+        // From the back: mostly it is the last one that parked.
+        let is_parked = asleep.parked.iter().rev().any(|(other, _)| Arc::ptr_eq(other, seat));
+        is_parked.then(f)
     }
 
     /// Whether all workers are parked. What they did before is visible then.

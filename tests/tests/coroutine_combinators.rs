@@ -3,11 +3,13 @@
 
 use filch::coroutine::{Co, Coroutine, SendError, Step, Suspend};
 use filch_tests::rng::{Rng, seed};
-use filch_tests::wakers::CountingWaker;
-use filch_tests::{LONG, runtime, within};
+use filch_tests::wakers::{CountingWaker, Hooks};
+use filch_tests::{LONG, caught, explode, runtime, within};
 use futures_lite::FutureExt;
 use futures_util::future::{Either, join, join_all, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::future::poll_fn;
+use std::mem::ManuallyDrop;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
@@ -127,6 +129,35 @@ fn a_suspension_keeps_one_waker_at_most() {
     assert_eq!(coroutine.send(None), Ok(Step::Yielded(1)));
     assert_eq!(coroutine.send(None), Ok(Step::Complete(())));
     assert_eq!((old.wakes(), new.wakes()), (0, 0));
+}
+
+/// A combinator's waker that panics takes along neither what is sent nor what is returned.
+#[test]
+fn panics_of_wakers_are_nobodys() {
+    let hooks = || Hooks {
+        on_wake: Box::new(|| explode("wake")),
+        on_drop: Box::new(|| explode("drop")),
+        ..Hooks::default()
+    };
+    let poll = |suspension: &mut Suspend<'_, u8, u8>| {
+        let (_, waker) = hooks().into_waker();
+        let waker = ManuallyDrop::new(waker);
+        pin!(suspension).poll(&mut Context::from_waker(&waker))
+    };
+    let mut coroutine = Coroutine::new(async |co: Co<u8, u8>| {
+        let (mut first, mut second, mut third) = (co.suspend(1), co.suspend(2), co.suspend(3));
+        for suspension in [&mut first, &mut second, &mut third] {
+            assert!(poll(suspension).is_pending());
+            // With another waker, so that the one before is dropped.
+            assert!(poll(suspension).is_pending());
+        }
+        let sent = poll_fn(|_| poll(&mut first)).await;
+        drop(second);
+        std::mem::forget(third);
+        sent
+    });
+    assert_eq!(caught(|| coroutine.send(None)).unwrap(), Ok(Step::Yielded(1)));
+    assert_eq!(caught(|| coroutine.send(Some(7))).unwrap(), Ok(Step::Complete(Some(7))));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use filch::{Handle, Runtime, Sleep};
 use filch_tests::wakers::{CountingWaker, Hooks};
-use filch_tests::{Counter, LONG, caught, explode, runtime, stopped, within};
+use filch_tests::{
+    Blocker, Counter, Event, LONG, caught, explode, paused, runtime, stopped, within,
+};
 use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::Pin;
@@ -171,6 +173,29 @@ fn a_waker_whose_drop_drops_sleeps_does_not_deadlock() {
         assert!(poll(handle, &mut sleep, Waker::noop()).is_pending());
         assert!(inner.lock().is_none());
         drop(waker);
+    });
+}
+
+/// The worker that turns the clock does so on its way to sleep, when it has let go of its queues.
+#[test]
+fn a_waker_that_drops_the_runtime_does_not_make_its_worker_wait_for_itself() {
+    within(LONG, || {
+        let runtime = paused(1);
+        let handle = runtime.handle().clone();
+        let blocker = Blocker::new(&handle);
+        let (owner, dropped) = (Mutex::new(Some(runtime)), Event::new());
+        let done = dropped.clone();
+        let waker = on_wake(move || {
+            let runtime = owner.lock().take();
+            if let Some(runtime) = runtime {
+                drop(runtime);
+                done.set();
+            }
+        });
+        let sleep = armed(&handle, Duration::from_secs(1), &waker);
+        blocker.release();
+        dropped.wait();
+        assert!(sleep.is_elapsed());
     });
 }
 

@@ -15,7 +15,7 @@
 //! The thread-local holds as long as polls nest. What breaks that is changing stacks in the middle of
 //! a poll, as coroutines with stacks of their own do: the module's documentation forbids it.
 
-use crate::task::TaskId;
+use crate::task::{self, TaskId};
 use scoped_tls_hkt::scoped_thread_local;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -59,7 +59,7 @@ pub(super) struct Set<Y, R> {
     /// Answers whose suspension has not been polled since.
     answers: BTreeMap<Ticket, Option<R>>,
     /// What to wake when the answer comes. Has no entry for a suspension that is answered.
-    waiters: BTreeMap<Ticket, Waker>,
+    waiters: BTreeMap<Ticket, Waiter>,
     /// Values that were sent to suspensions that are no more, the oldest first.
     unclaimed: VecDeque<R>,
 }
@@ -72,6 +72,21 @@ impl<Y, R> Default for Set<Y, R> {
             waiters: BTreeMap::new(),
             unclaimed: VecDeque::new(),
         }
+    }
+}
+
+/// A waker of somebody else's make: its panics are nobody's.
+pub(super) struct Waiter(Option<Waker>);
+
+impl Waiter {
+    pub(super) fn wake(mut self) {
+        self.0.take().into_iter().for_each(task::wake);
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        task::drop_waker(self.0.take());
     }
 }
 
@@ -145,7 +160,7 @@ impl<Y, R> Set<Y, R> {
 
     /// What to wake now that this suspension is answered.
     #[cold]
-    pub(super) fn waiter(&mut self, ticket: Ticket) -> Option<Waker> {
+    pub(super) fn waiter(&mut self, ticket: Ticket) -> Option<Waiter> {
         self.waiters.remove(&ticket)
     }
 
@@ -195,19 +210,20 @@ impl<Y, R> Exchange<Y, R> {
     }
 
     /// Has `waker` woken when the answer comes. Gives back the waker that it replaces.
-    pub(super) fn wait(&mut self, ticket: Ticket, waker: Waker) -> Option<Waker> {
-        self.aside.get_or_insert_default().waiters.insert(ticket, waker)
+    pub(super) fn wait(&mut self, ticket: Ticket, waker: Waker) -> Option<Waiter> {
+        self.aside.get_or_insert_default().waiters.insert(ticket, Waiter(Some(waker)))
     }
 
     /// Whether `waker` is woken when the answer comes.
     pub(super) fn is_waiting(&self, ticket: Ticket, waker: &Waker) -> bool {
         let waiting = self.aside.as_ref().and_then(|set| set.waiters.get(&ticket));
+        let waiting = waiting.and_then(|waiting| waiting.0.as_ref());
         waiting.is_some_and(|waiting| waiting.will_wake(waker))
     }
 
     /// Forgets a suspension. Gives out what nobody needs any more.
     #[cold]
-    pub(super) fn withdraw(&mut self, ticket: Ticket) -> (Option<Y>, Option<Waker>) {
+    pub(super) fn withdraw(&mut self, ticket: Ticket) -> (Option<Y>, Option<Waiter>) {
         let answer = self.take_answer(ticket).flatten();
         let value = self.out.take_if(|(whose, _)| *whose == ticket).map(|(_, value)| value);
         if let Some(answer) = answer {

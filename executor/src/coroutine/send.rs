@@ -1,6 +1,6 @@
 //! The driver's side: sending, and polling until a step is done.
 
-use super::exchange::{self, Exchange, Set, Ticket};
+use super::exchange::{self, Exchange, Set, Ticket, Waiter};
 use super::object::{Coroutine, Phase};
 use super::step::{SendError, Step};
 use std::cell::RefCell;
@@ -150,7 +150,7 @@ impl<Y: 'static, R: 'static, T, F: Future<Output = T> + ?Sized> Coroutine<Y, R, 
         match (self.phase, value.take()) {
             (Phase::Suspended(ticket), value) => {
                 if let Some(set) = &mut self.aside {
-                    set.waiter(ticket).into_iter().for_each(Waker::wake);
+                    set.waiter(ticket).into_iter().for_each(Waiter::wake);
                 }
                 Ok(Some((ticket, value)))
             }

@@ -228,9 +228,18 @@ where
     fn next(&self, output: F::Output) -> Option<F> {
         let mut members = self.0.lock();
         members.outputs.push(output);
-        // On a runtime that shuts down nothing is begun any more.
-        let begins = || context::with_core(Core::begin_in_place) != Some(false);
-        if members.waiting.len() > 0 && begins() { members.waiting.next() } else { None }
+        if members.waiting.len() == 0 {
+            return None;
+        }
+        if context::with_core(Core::begin_in_place) == Some(false) {
+            let unbegun = mem::take(&mut members.waiting);
+            drop(members);
+            // On a runtime that shuts down nothing is begun any more; nor by a helper on another
+            // runtime, whose outputs would come from the last one on.
+            unbegun.for_each(context::discard);
+            return None;
+        }
+        members.waiting.next()
     }
 
     /// Takes back the newest helper, if it has no child.

@@ -250,9 +250,9 @@ impl Builder {
         let (on_start, on_stop) = (self.on_start.clone(), self.on_stop.clone());
         let own = (handle.clone(), seat.clone());
         let started = thread.spawn(move || {
-            context::in_hook(own.0.shared(), || call(on_start.as_ref()));
+            context::without_core(own.0.shared(), || call(on_start.as_ref()));
             unwind::never(|| work(&own.0, &own.1));
-            context::in_hook(own.0.shared(), || {
+            context::without_core(own.0.shared(), || {
                 call(on_stop.as_ref());
                 // This may be the last reference to them, and their destructors are the user's.
                 in_net(|| drop(on_start));

@@ -1,33 +1,48 @@
 //! Going to sleep with timers: until when, and who watches those of the others.
 
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
 use super::{SLACK, Ticker};
+use crate::context;
 use crate::idle::{Rest, Seat};
 use crate::runtime::Shared;
-use crate::sync::{Mutant, mutated};
+use crate::sync::{Arc, Mutant, mutated};
+use crate::worker::Core;
 use filch_timers::{Clock, NEVER};
 
 impl Shared {
     /// Whether a worker that has announced itself parked may block, and until when.
     ///
     /// Asked again each time that its thread wakes and is still parked.
-    pub(crate) fn rest<C>(&self, seat: &Seat<C>) -> Rest {
+    pub(crate) fn rest(&self, seat: &Arc<Seat<Box<Core>>>) -> Rest {
         if self.is_closed() {
             return Rest::Over;
         }
-        let own = self.workers[seat.index].timers.rest_on(&seat.parker);
         let source = self.source();
+        // Before T4: if the core is lent when this enters the list, that finds out.
+        let watched = if source.is_virtual() { NEVER } else { self.watch_until(seat) };
+        let Some(own) = self.rest_on_own(seat) else { return Rest::Over };
         if source.is_virtual() {
             if !mutated(Mutant::NoVirtualAdvance) {
-                self.advance_if_idle();
+                context::without_core(self, || self.advance_if_idle());
             }
             return Rest::Until(None);
         }
-        let watched = self.watch_until(seat);
         let wake_up = own.min(watched);
         if wake_up != NEVER && wake_up <= source.now() {
             return Rest::Over;
         }
         Rest::Until(source.wake_up(wake_up))
+    }
+
+    /// **T4**, unless the worker was notified or lent meanwhile.
+    ///
+    /// While it is parked, its core is not lent: who borrows it later sleeps later, and so is the
+    /// sleeper then. A thread that came after it would be woken in its stead, and has no core.
+    fn rest_on_own(&self, seat: &Arc<Seat<Box<Core>>>) -> Option<u64> {
+        let timers = &self.workers[seat.index].timers;
+        self.idle.if_parked(seat, || timers.rest_on(&seat.parker))
     }
 
     /// When this sleeper has to look after the others' timers; [`NEVER`] if another one does.
@@ -64,15 +79,17 @@ impl Shared {
 
     /// Sees to it that a thread that blocks without having asked for a [`rest`](Self::rest) wakes
     /// up if there are timers: its worker was given to it while it slept.
-    pub(crate) fn lay_to_rest<C>(&self, seat: &Seat<C>) {
-        let own = self.workers[seat.index].timers.rest_on(&seat.parker);
+    pub(crate) fn lay_to_rest(&self, seat: &Arc<Seat<Box<Core>>>) {
+        // Else it is awake, or who has its core looks after the timers.
+        let Some(own) = self.rest_on_own(seat) else { return };
         if self.source().is_virtual() {
-            return self.advance_if_idle();
+            return context::without_core(self, || self.advance_if_idle());
         }
         let others = || self.earliest_except(seat.index);
         let watches =
             self.workers.len() > 1 && self.watch().keep(seat.index, &seat.parker, others) != NEVER;
-        if own != NEVER || watches {
+        // A thread whose core was lent meanwhile has to leave the list.
+        if own != NEVER || watches || !self.idle.is_parked(seat) {
             seat.parker.unpark();
         }
     }
