@@ -79,6 +79,8 @@ where
 /// Meanwhile other workers take them from the end, one at a time, as tasks; and so does this worker
 /// when the task waits for one of them. What is polled here costs neither an allocation nor a queue,
 /// and sees the thread-local state and the handles that the awaiting task has entered round its poll.
+/// Where 64 such polls are inside each other, all futures become tasks: a recursion through `join_all`
+/// may be as deep as memory allows.
 ///
 /// Nothing happens before the first poll. Dropping the future before it is ready drops the future
 /// that is polled here and those that nobody has begun, and aborts the others as [`join`] does.

@@ -188,15 +188,16 @@ impl<F> Family<F>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    /// The family of these children, and the first one of them.
+    /// The family of these children, and the first one of them, unless that would be too deep here.
     fn new(futures: Vec<F>) -> (Self, Option<F>) {
         let count = futures.len();
         let mut waiting = futures.into_iter();
-        let first = waiting.next();
+        let nests = context::may_nest(DEEPEST);
+        let first = if nests { waiting.next() } else { None };
         let members =
             Members { waiting, helpers: Vec::new(), outputs: Vec::with_capacity(count), count };
         let family = Self(Arc::new(Mutex::new(members)));
-        if !context::may_nest(DEEPEST) {
+        if !nests {
             family.spawn_all();
         } else if context::with_core(Core::is_alone) != Some(true) {
             // With one worker, nobody can take a child as long as the parent does not wait.
