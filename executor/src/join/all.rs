@@ -15,7 +15,7 @@
 use super::{CANCELLED, Child, DEEPEST, failed};
 use crate::context;
 use crate::sync::{Arc, Mutant, Mutex, MutexGuard, mutated};
-use crate::worker::Core;
+use crate::worker::{Begin, Core};
 use pin_project_lite::pin_project;
 use std::any::Any;
 use std::future::Future;
@@ -82,7 +82,14 @@ where
         let family = this.family.as_ref().expect("join_all() polled after completion");
         while this.child.is_some() {
             match ready!(poll_in_place(this.child.as_mut(), cx, family)) {
-                Ok(output) => this.child.set(family.next(output)),
+                Ok(output) => {
+                    let (child, begin) = family.next(output);
+                    this.child.set(child);
+                    if begin == Begin::Later {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
                 Err(panic) => {
                     self.end();
                     resume_unwind(panic);
@@ -226,12 +233,16 @@ where
 
     /// Keeps the output of the child that the parent has run, and gives it the next one.
     #[inline]
-    fn next(&self, output: F::Output) -> Option<F> {
+    fn next(&self, output: F::Output) -> (Option<F>, Begin) {
         let mut members = self.0.lock();
         members.outputs.push(output);
-        // On a runtime that shuts down nothing is begun any more.
-        let begins = || context::with_core(Core::begin_in_place) != Some(false);
-        if members.waiting.len() > 0 && begins() { members.waiting.next() } else { None }
+        if members.waiting.len() == 0 {
+            return (None, Begin::Never);
+        }
+        match context::with_core(Core::begin_in_place).unwrap_or(Begin::Now) {
+            Begin::Never => (None, Begin::Never),
+            begin => (members.waiting.next(), begin),
+        }
     }
 
     /// Takes back the newest helper, if it has no child.

@@ -9,7 +9,7 @@ use std::task::Waker;
 const LOOK_INTERVAL: u64 = 50_000;
 
 /// After how many polls it looks at the latest.
-const LONGEST_STRIDE: u32 = 31;
+pub(crate) const LONGEST_STRIDE: u32 = 31;
 
 /// One thread's way to fire the timers of the worker in whose place it works.
 ///
@@ -94,7 +94,7 @@ impl Ticker {
 }
 
 /// How many polls to let pass before the next look, if `stride` of them took so long.
-fn adapted(stride: u32, elapsed: u64) -> u32 {
+pub(crate) fn adapted(stride: u32, elapsed: u64) -> u32 {
     if elapsed > 2 * LOOK_INTERVAL {
         let shorter = u64::from(stride) * LOOK_INTERVAL / elapsed;
         u32::try_from(shorter).unwrap_or(LONGEST_STRIDE).max(1)
