@@ -94,8 +94,8 @@ where
 ///
 /// * If one of the futures panics, with its panic, once those before it are ready; those behind it
 ///   are dropped and aborted.
-/// * Outside a runtime: "no running event loop"; and on one that is shut down meanwhile, where the
-///   futures that nobody has begun are not begun any more.
+/// * Outside a runtime, if there are two futures or more: "no running event loop"; and on one that is
+///   shut down meanwhile, where its workers begin none of the futures any more that nobody has begun.
 /// * If it is polled again after its end.
 ///
 /// ```

@@ -305,8 +305,15 @@ fn a_join_whose_child_was_cancelled_by_the_shutdown_panics_in_a_root() {
 
 #[test]
 fn outside_a_runtime_it_panics() {
-    let text = panic_text(|| futures_lite::future::block_on(filch::join(async {}, async {})));
-    assert!(text.contains("no running event loop"), "{text}");
+    let texts = [
+        panic_text(|| futures_lite::future::block_on(filch::join(async {}, async {}))),
+        panic_text(|| futures_lite::future::block_on(filch::join_all((0..2).map(async |n| n)))),
+    ];
+    for text in texts {
+        assert!(text.contains("no running event loop"), "{text}");
+    }
+    // It needs no help with one.
+    assert_eq!(futures_lite::future::block_on(filch::join_all([async { 1 }])), [1]);
 }
 
 /// The queue of a worker that is in the middle of other things: what lies on top need not be the
