@@ -220,14 +220,14 @@ pub(crate) fn catch_woken(wake: impl FnOnce()) -> Option<Runnable> {
 }
 
 /// Runs the task on top of this worker's queue as a part of the current poll, if it is the one that
-/// is meant and at most `deepest` are run inside each other.
+/// is meant, at most `deepest` are run inside each other, and it is not the turn of other tasks.
 #[inline]
 pub(crate) fn run_from_top(deepest: usize, is_meant: impl FnOnce(&Runnable) -> bool) {
     let depth = RUN.with(|run| run.depth.get());
     if depth >= deepest {
         return;
     }
-    if let Some(task) = with_core(|core| core.take_from_top(is_meant)).flatten() {
+    if let Some(task) = with_core(|core| core.take_in_place(is_meant)).flatten() {
         RUN.with(|run| run.depth.set(depth + 1));
         // All code of users in it is called in nets, so it comes back here.
         worker::run_in_place(task);

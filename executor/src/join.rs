@@ -31,6 +31,10 @@ const DEEPEST: usize = 64;
 /// [`spawn`](crate::spawn()) and an await of its handle cost, so that even small pieces of work may
 /// be divided like this.
 ///
+/// However large the tree of joins is that is run in place, other tasks, timers and roots get their
+/// turn: once in half a millisecond, or after one child if that takes longer, `b` is left in the queue
+/// and this waits for it, as the joins outside of it do, until the worker has looked after them.
+///
 /// Nothing happens before the first poll. In a poll that runs `b` in place, thread-local state that
 /// the awaiting task has set up round its poll (a tracing span, say) is seen by `b` too.
 ///
@@ -79,6 +83,9 @@ where
 /// Meanwhile other workers take them from the end, one at a time, as tasks; and so does this worker
 /// when the task waits for one of them. What is polled here costs neither an allocation nor a queue,
 /// and sees the thread-local state and the handles that the awaiting task has entered round its poll.
+/// Where 64 such polls are inside each other, all futures become tasks: a recursion through `join_all`
+/// may be as deep as memory allows. Every half a millisecond the others get their turn, as with
+/// [`join`].
 ///
 /// Nothing happens before the first poll. Dropping the future before it is ready drops the future
 /// that is polled here and those that nobody has begun, and aborts the others as [`join`] does.
@@ -87,8 +94,8 @@ where
 ///
 /// * If one of the futures panics, with its panic, once those before it are ready; those behind it
 ///   are dropped and aborted.
-/// * Outside a runtime: "no running event loop"; and on one that is shut down meanwhile, where the
-///   futures that nobody has begun are not begun any more.
+/// * Outside a runtime, if there are two futures or more: "no running event loop"; and on one that is
+///   shut down meanwhile, where its workers begin none of the futures any more that nobody has begun.
 /// * If it is polled again after its end.
 ///
 /// ```

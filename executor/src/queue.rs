@@ -26,6 +26,9 @@ use crate::unwind;
 /// that worker, where `n` is the number of tasks that were ahead of it in its queue. A task from
 /// outside may wait so twice: with what was ahead of it in the injector, and then, since a worker
 /// takes several at a time, with what that worker had been woken for.
+///
+/// The children that joins poll inside of a poll are a part of it. They make it half a millisecond
+/// longer at most, or as long as one child; then the next pick is made from the far ends.
 pub(crate) const FAIRNESS_INTERVAL: u32 = 31;
 
 /// How many tasks a thief takes at most at a time.
@@ -100,6 +103,12 @@ impl LocalQueue {
     #[inline]
     pub(crate) fn picks_fairly_next(&self) -> bool {
         self.picks.wrapping_add(1).is_multiple_of(FAIRNESS_INTERVAL)
+    }
+
+    /// Has the next pick look there.
+    pub(crate) fn pick_fairly_next(&mut self) {
+        let over = self.picks % FAIRNESS_INTERVAL;
+        self.picks = self.picks.wrapping_add(FAIRNESS_INTERVAL - 1 - over);
     }
 
     /// A task that has waited long.

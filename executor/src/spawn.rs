@@ -46,7 +46,8 @@ where
 /// The threads are those of the `blocking` crate: they are shared by the whole process, started
 /// on demand and end when they have been idle for a while. Aborting the task prevents a closure
 /// that has not begun; one that has begun runs to its end, and nobody waits for it, not even the
-/// runtime's shutdown.
+/// runtime's shutdown. Inside of the closure no runtime is the current one: to spawn or to sleep there,
+/// take a [`Handle`] along, and [`enter`](Handle::enter) it or [`block_on`](Handle::block_on) with it.
 ///
 /// # Panics
 ///

@@ -3,11 +3,13 @@
 //! This is what a worker has, and how it picks and searches. Its loop is in `drive`, and what running
 //! tasks ask of it in `keepers`.
 
+mod budget;
 mod drive;
 mod keepers;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
+pub(crate) use budget::Begin;
 pub(crate) use drive::{NoRoot, Root, Stop, drive, run_in_place, take_up};
 pub(crate) use keepers::WorkerKeeper;
 
@@ -21,6 +23,7 @@ use crate::sync::{Arc, NAPS};
 use crate::task::{self, Blocks, JoinHandle, Kept, Runnable, Slot};
 use crate::tempo::{Crew, Tempo};
 use crate::timers::Lease;
+use budget::Budget;
 use crossbeam_utils::CachePadded;
 use std::future::Future;
 use std::time::Instant;
@@ -51,6 +54,8 @@ pub(crate) struct Core {
     registrar: Registrar,
     /// A woken task on its way to [`catch_woken`](crate::context::catch_woken).
     caught: Option<Runnable>,
+    /// For children that are polled in place.
+    budget: Budget,
 }
 
 impl Core {
@@ -68,6 +73,7 @@ impl Core {
             blocks: Blocks::new(),
             registrar: Registrar::new(),
             caught: None,
+            budget: Budget::new(),
         })
     }
 
@@ -110,14 +116,6 @@ impl Core {
         // It was out of sight for a moment, and this worker does not search.
         self.push_spawned(task);
         None
-    }
-
-    /// Begins a poll inside the current one; false: not on a runtime that shuts down.
-    #[inline]
-    pub(crate) fn begin_in_place(&mut self) -> bool {
-        let shared = self.handle.shared();
-        bump(&shared.workers[self.index].stats.polls, 1);
-        !shared.is_closed()
     }
 
     /// Whether the runtime has no other worker.

@@ -305,8 +305,15 @@ fn a_join_whose_child_was_cancelled_by_the_shutdown_panics_in_a_root() {
 
 #[test]
 fn outside_a_runtime_it_panics() {
-    let text = panic_text(|| futures_lite::future::block_on(filch::join(async {}, async {})));
-    assert!(text.contains("no running event loop"), "{text}");
+    let texts = [
+        panic_text(|| futures_lite::future::block_on(filch::join(async {}, async {}))),
+        panic_text(|| futures_lite::future::block_on(filch::join_all((0..2).map(async |n| n)))),
+    ];
+    for text in texts {
+        assert!(text.contains("no running event loop"), "{text}");
+    }
+    // It needs no help with one.
+    assert_eq!(futures_lite::future::block_on(filch::join_all([async { 1 }])), [1]);
 }
 
 /// The queue of a worker that is in the middle of other things: what lies on top need not be the
@@ -422,15 +429,16 @@ fn outputs_are_in_order_whoever_takes_the_children() {
     });
 }
 
-fn nested_list(length: u32) -> Boxed<u32> {
+/// A list of `join_all`s; the rest of the list is the child in this place.
+fn nested_list(length: u32, place: usize) -> Boxed<u32> {
     Box::pin(async move {
-        match length {
-            0 => 0,
-            _ => {
-                let one: Boxed<u32> = Box::pin(async { 1 });
-                filch::join_all([one, nested_list(length - 1)]).await.into_iter().sum()
-            }
+        if length == 0 {
+            return 0;
         }
+        let one: Boxed<u32> = Box::pin(async { 1 });
+        let mut children = vec![one];
+        children.insert(place, nested_list(length - 1, place));
+        filch::join_all(children).await.into_iter().sum()
     })
 }
 
@@ -438,9 +446,9 @@ fn nested_list(length: u32) -> Boxed<u32> {
 fn a_long_chain_of_join_alls_needs_no_stack() {
     in_child("a_long_chain_of_join_alls_needs_no_stack", &[], || {
         within(LONG, || {
-            for workers in [1, 2] {
+            for (workers, place) in [(1, 0), (1, 1), (2, 0), (2, 1)] {
                 let runtime = runtime(workers);
-                let list = runtime.block_on(runtime.spawn(nested_list(100_000)));
+                let list = runtime.block_on(runtime.spawn(nested_list(100_000, place)));
                 assert_eq!(list.unwrap(), 100_000);
             }
         });

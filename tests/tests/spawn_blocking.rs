@@ -7,6 +7,7 @@ use filch_tests::quiet::ExplodesOnDrop;
 use filch_tests::{Bomb, Counter, Event, LONG, explode, runtime, within};
 use futures_lite::future::block_on;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[test]
 fn a_closure_gives_its_value_from_another_thread() {
@@ -190,5 +191,23 @@ fn a_closure_may_block_on_and_run_and_spawn() {
             .unwrap()
         });
         assert_eq!(sum, 6);
+    });
+}
+
+/// Unlike Tokio's, whose closures see the runtime that they were spawned on.
+#[test]
+fn a_closure_is_in_no_runtime_but_may_enter_one() {
+    within(LONG, || {
+        let runtime = runtime(1);
+        let handle = runtime.handle().clone();
+        let closure = runtime.spawn_blocking(move || {
+            assert!(Handle::try_current().is_err());
+            let task = {
+                let _guard = handle.enter();
+                filch::spawn(async { 1 })
+            };
+            handle.block_on(async { task.await.unwrap() + filch::sleep(Duration::ZERO, 1).await })
+        });
+        assert_eq!(runtime.block_on(closure).unwrap(), 2);
     });
 }

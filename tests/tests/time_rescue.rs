@@ -27,6 +27,34 @@ async fn stick_to(duration: Duration) {
     assert!(Instant::now() >= deadline, "early");
 }
 
+/// Nobody idles, so nobody watches: one worker is in a poll without an end, the other one has work.
+#[test]
+fn a_worker_with_work_fires_the_timers_of_one_in_a_long_poll() {
+    within(LONG, || {
+        let runtime = runtime(2);
+        let (over, stuck) = (Event::new(), Event::new());
+        let (until, begun) = (over.clone(), stuck.clone());
+        let hog = runtime.spawn(async move {
+            begun.set();
+            until.wait();
+        });
+        stuck.wait();
+        let busy = Event::new();
+        let (until, begun) = (over.clone(), busy.clone());
+        let yields = runtime.spawn(async move {
+            begun.set();
+            while !until.is_set() {
+                filch::yield_now().await;
+            }
+        });
+        busy.wait();
+        // Without a worker's place, a root's sleeps go to one worker after the other.
+        (0..4).for_each(|_| runtime.block_on(filch::sleep(MILLI, ())));
+        over.set();
+        runtime.block_on(async { (hog.await.unwrap(), yields.await.unwrap()) });
+    });
+}
+
 #[test]
 fn an_idle_worker_fires_the_timers_of_a_stuck_one() {
     within(LONG, || {

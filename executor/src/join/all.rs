@@ -15,7 +15,7 @@
 use super::{CANCELLED, Child, DEEPEST, failed};
 use crate::context;
 use crate::sync::{Arc, Mutant, Mutex, MutexGuard, mutated};
-use crate::worker::Core;
+use crate::worker::{Begin, Core};
 use pin_project_lite::pin_project;
 use std::any::Any;
 use std::future::Future;
@@ -82,7 +82,14 @@ where
         let family = this.family.as_ref().expect("join_all() polled after completion");
         while this.child.is_some() {
             match ready!(poll_in_place(this.child.as_mut(), cx, family)) {
-                Ok(output) => this.child.set(family.next(output)),
+                Ok(output) => {
+                    let (child, begin) = family.next(output);
+                    this.child.set(child);
+                    if begin == Begin::Later {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
                 Err(panic) => {
                     self.end();
                     resume_unwind(panic);
@@ -188,15 +195,16 @@ impl<F> Family<F>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    /// The family of these children, and the first one of them.
+    /// The family of these children, and the first one of them, unless that would be too deep here.
     fn new(futures: Vec<F>) -> (Self, Option<F>) {
         let count = futures.len();
         let mut waiting = futures.into_iter();
-        let first = waiting.next();
+        let nests = context::may_nest(DEEPEST);
+        let first = if nests { waiting.next() } else { None };
         let members =
             Members { waiting, helpers: Vec::new(), outputs: Vec::with_capacity(count), count };
         let family = Self(Arc::new(Mutex::new(members)));
-        if !context::may_nest(DEEPEST) {
+        if !nests {
             family.spawn_all();
         } else if context::with_core(Core::is_alone) != Some(true) {
             // With one worker, nobody can take a child as long as the parent does not wait.
@@ -225,21 +233,23 @@ where
 
     /// Keeps the output of the child that the parent has run, and gives it the next one.
     #[inline]
-    fn next(&self, output: F::Output) -> Option<F> {
+    fn next(&self, output: F::Output) -> (Option<F>, Begin) {
         let mut members = self.0.lock();
         members.outputs.push(output);
         if members.waiting.len() == 0 {
-            return None;
+            return (None, Begin::Never);
         }
-        if context::with_core(Core::begin_in_place) == Some(false) {
-            let unbegun = mem::take(&mut members.waiting);
-            drop(members);
-            // On a runtime that shuts down nothing is begun any more; nor by a helper on another
-            // runtime, whose outputs would come from the last one on.
-            unbegun.for_each(context::discard);
-            return None;
+        match context::with_core(Core::begin_in_place).unwrap_or(Begin::Now) {
+            Begin::Never => {
+                let unbegun = mem::take(&mut members.waiting);
+                drop(members);
+                // On a runtime that shuts down nothing is begun any more; nor by a helper on another
+                // runtime, whose outputs would come from the last one on.
+                unbegun.for_each(context::discard);
+                (None, Begin::Never)
+            }
+            begin => (members.waiting.next(), begin),
         }
-        members.waiting.next()
     }
 
     /// Takes back the newest helper, if it has no child.

@@ -9,7 +9,10 @@ use std::task::Waker;
 const LOOK_INTERVAL: u64 = 50_000;
 
 /// After how many polls it looks at the latest.
-const LONGEST_STRIDE: u32 = 31;
+pub(crate) const LONGEST_STRIDE: u32 = 31;
+
+/// How long a worker with work may go without a look at the others' timers, in nanoseconds.
+const ROUND_INTERVAL: u64 = 4_000_000;
 
 /// One thread's way to fire the timers of the worker in whose place it works.
 ///
@@ -21,13 +24,27 @@ pub(crate) struct Ticker {
     /// How many polls there are between two looks.
     stride: u32,
     last: u64,
+    /// In how many polls it is asked whether it is time for a round; as for the looks.
+    round_countdown: u32,
+    round_stride: u32,
+    round_asked: u64,
+    last_round: u64,
     /// What is about to be woken; empty between calls.
     due: Vec<Waker>,
 }
 
 impl Ticker {
     pub(crate) fn new() -> Self {
-        Self { countdown: 1, stride: 1, last: 0, due: Vec::new() }
+        Self {
+            countdown: 1,
+            stride: 1,
+            last: 0,
+            round_countdown: LONGEST_STRIDE,
+            round_stride: LONGEST_STRIDE,
+            round_asked: 0,
+            last_round: 0,
+            due: Vec::new(),
+        }
     }
 
     /// Fires what is due, if it is time for a look. Called before each poll.
@@ -56,6 +73,31 @@ impl Ticker {
             self.countdown -= 1;
         }
         passes
+    }
+
+    /// Whether it is time to look at the timers of the other workers, all of which may be inside long
+    /// polls. Called before each poll.
+    #[inline]
+    pub(crate) fn is_time_for_round(&mut self, timers: &WorkerTimers) -> bool {
+        self.round_countdown -= 1;
+        self.round_countdown == 0 && self.asks_for_round(timers)
+    }
+
+    #[cold]
+    fn asks_for_round(&mut self, timers: &WorkerTimers) -> bool {
+        if timers.is_virtual() {
+            self.round_countdown = LONGEST_STRIDE;
+            return false;
+        }
+        let now = timers.now();
+        self.round_stride = adapted(self.round_stride, now.saturating_sub(self.round_asked));
+        self.round_countdown = self.round_stride;
+        self.round_asked = now;
+        let is_time = now.saturating_sub(self.last_round) >= ROUND_INTERVAL;
+        if is_time {
+            self.last_round = now;
+        }
+        is_time
     }
 
     #[cold]
@@ -94,7 +136,7 @@ impl Ticker {
 }
 
 /// How many polls to let pass before the next look, if `stride` of them took so long.
-fn adapted(stride: u32, elapsed: u64) -> u32 {
+pub(crate) fn adapted(stride: u32, elapsed: u64) -> u32 {
     if elapsed > 2 * LOOK_INTERVAL {
         let shorter = u64::from(stride) * LOOK_INTERVAL / elapsed;
         u32::try_from(shorter).unwrap_or(LONGEST_STRIDE).max(1)

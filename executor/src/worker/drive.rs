@@ -61,6 +61,9 @@ pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut imp
             return Stop::Closed;
         }
         ticker.tick(&own.timers);
+        if ticker.is_time_for_round(&own.timers) {
+            shared.rescue(seat.index, &mut ticker);
+        }
         if root.is_woken() {
             context::with_core(Core::stop_searching);
             if root.poll_if_woken() {
