@@ -32,8 +32,10 @@ const DEEPEST: usize = 64;
 /// be divided like this.
 ///
 /// However large the tree of joins is that is run in place, other tasks, timers and roots get their
-/// turn: once in half a millisecond, or after one child if that takes longer, `b` is left in the queue
-/// and this waits for it, as the joins outside of it do, until the worker has looked after them.
+/// turn: once in 2 ms (in 8 ms, if none of them is seen to wait), or after one child if that takes longer,
+/// `b` is left in the queue. This waits for it, as the joins outside of it do, until the worker has
+/// looked after the others. When children that were short become long, it may be 127 of them until that
+/// is seen.
 ///
 /// Nothing happens before the first poll. In a poll that runs `b` in place, thread-local state that
 /// the awaiting task has set up round its poll (a tracing span, say) is seen by `b` too.
@@ -84,7 +86,7 @@ where
 /// when the task waits for one of them. What is polled here costs neither an allocation nor a queue,
 /// and sees the thread-local state and the handles that the awaiting task has entered round its poll.
 /// Where 64 such polls are inside each other, all futures become tasks: a recursion through `join_all`
-/// may be as deep as memory allows. Every half a millisecond the others get their turn, as with
+/// may be as deep as memory allows. Now and then the others get their turn, as with
 /// [`join`].
 ///
 /// Nothing happens before the first poll. Dropping the future before it is ready drops the future

@@ -22,7 +22,7 @@ use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
 use crate::task::{self, Blocks, JoinHandle, Kept, Runnable, Slot};
 use crate::tempo::{Crew, Tempo};
-use crate::timers::Lease;
+use crate::timers::{self, Lease};
 use budget::Budget;
 use crossbeam_utils::CachePadded;
 use std::future::Future;
@@ -56,6 +56,8 @@ pub(crate) struct Core {
     caught: Option<Runnable>,
     /// For children that are polled in place.
     budget: Budget,
+    /// The root that is driven in this worker's place.
+    root: Option<std::sync::Arc<dyn timers::Root>>,
 }
 
 impl Core {
@@ -74,6 +76,7 @@ impl Core {
             registrar: Registrar::new(),
             caught: None,
             budget: Budget::new(),
+            root: None,
         })
     }
 
@@ -220,8 +223,14 @@ impl Core {
         (shared.workers[self.index].stats.polls(), crew)
     }
 
+    /// This thread begins to work in the worker's place, beside its root.
+    pub(crate) fn begin(&mut self, root: std::sync::Arc<dyn timers::Root>) {
+        self.root = Some(root);
+    }
+
     /// This thread stops to work in the worker's place, at least for a while.
     pub(crate) fn rest(&mut self) {
+        self.root = None;
         self.stop_searching();
         self.tempo.come_back(&self.handle.shared().tempos);
     }

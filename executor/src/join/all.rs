@@ -83,9 +83,7 @@ where
         while this.child.is_some() {
             match ready!(poll_in_place(this.child.as_mut(), cx, family)) {
                 Ok(output) => {
-                    let (child, begin) = family.next(output);
-                    this.child.set(child);
-                    if begin == Begin::Later {
+                    if family.next(output, this.child.as_mut()) == Begin::Later {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
@@ -231,25 +229,26 @@ where
         }
     }
 
-    /// Keeps the output of the child that the parent has run, and gives it the next one.
+    /// Keeps the output of the child that the parent has run, and puts the next one in its place, which
+    /// is empty.
     #[inline]
-    fn next(&self, output: F::Output) -> (Option<F>, Begin) {
+    fn next(&self, output: F::Output, mut place: Pin<&mut Option<F>>) -> Begin {
         let mut members = self.0.lock();
         members.outputs.push(output);
         if members.waiting.len() == 0 {
-            return (None, Begin::Never);
+            return Begin::Never;
         }
-        match context::with_core(Core::begin_in_place).unwrap_or(Begin::Now) {
-            Begin::Never => {
-                let unbegun = mem::take(&mut members.waiting);
-                drop(members);
-                // On a runtime that shuts down nothing is begun any more; nor by a helper on another
-                // runtime, whose outputs would come from the last one on.
-                unbegun.for_each(context::discard);
-                (None, Begin::Never)
-            }
-            begin => (members.waiting.next(), begin),
+        let begin = context::with_core(Core::begin_in_place).unwrap_or(Begin::Now);
+        if begin == Begin::Never {
+            let unbegun = mem::take(&mut members.waiting);
+            drop(members);
+            // On a runtime that shuts down nothing is begun any more; nor by a helper on another
+            // runtime, whose outputs would come from the last one on.
+            unbegun.for_each(context::discard);
+        } else {
+            place.set(members.waiting.next());
         }
+        begin
     }
 
     /// Takes back the newest helper, if it has no child.

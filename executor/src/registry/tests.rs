@@ -226,24 +226,28 @@ fn tasks_come_and_go_while_they_are_referred_to() {
     const TASKS: usize = 20_000;
     let place = Place::new();
     let (to_run, runs) = std::sync::mpsc::sync_channel::<Runnable>(64);
-    let over = AtomicBool::new(false);
+    let (looks, over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let resident = place.idle(TASKS);
     std::thread::scope(|scope| {
         let elsewhere = scope.spawn(|| {
             let stranger = Stranger(&place);
             runs.into_iter().for_each(|task| assert!(matches!(task.run(&stranger), Ran::Complete)));
         });
         let looker = scope.spawn(|| {
-            let mut seen = 0;
             while !over.load(Ordering::Relaxed) {
-                let mut next = Some(0);
+                let (mut next, mut seen) = (Some(0), 0);
                 while let Some(from) = next {
                     let (tasks, more) = place.registry.references(from, 3);
                     seen += tasks.iter().filter(|task| !task.is_finished()).count();
                     next = more;
                 }
+                assert!(seen > 0, "there is one that stays");
+                looks.store(true, Ordering::Relaxed);
             }
-            seen
         });
+        while !looks.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
         for number in 0..TASKS {
             let (handle, waker) = place.idle(number);
             drop(handle);
@@ -258,10 +262,13 @@ fn tasks_come_and_go_while_they_are_referred_to() {
         drop(to_run);
         elsewhere.join().expect("no panic");
         over.store(true, Ordering::Relaxed);
-        assert!(looker.join().expect("no panic") > 0, "it never saw a task");
+        looker.join().expect("no panic");
     });
+    drop(resident.0);
+    resident.1.wake();
+    place.run_queued();
     assert_eq!(place.registry.len(), 0);
-    assert_eq!(place.dropped().len(), TASKS);
+    assert_eq!(place.dropped().len(), TASKS + 1);
     assert!(place.registry.used.load(Ordering::Relaxed) < 200, "places were lost");
 }
 

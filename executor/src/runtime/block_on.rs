@@ -50,6 +50,7 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
     let seat = Seat::new(index, false);
     let waker = std::sync::Arc::new(RootWaker { woken: AtomicBool::new(true), seat: seat.clone() });
     let mut registered = Some(shared.register_root(waker.clone()));
+    let signal = waker.clone();
     let mut root = RootFuture {
         future: pin!(Some(future)),
         waker: Waker::from(waker.clone()),
@@ -59,6 +60,7 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
     if let (Some(home), Some(core)) = (home, core) {
         unwind::never(|| {
             context::put_core(core);
+            context::with_core(|core| core.begin(signal));
             let stop = drive(handle, &seat, &mut root);
             debug_assert!(stop != Stop::Lent, "a borrowed core was lent");
             if root.outcome.is_some() {

@@ -9,7 +9,7 @@ use std::task::Waker;
 const LOOK_INTERVAL: u64 = 50_000;
 
 /// After how many polls it looks at the latest.
-pub(crate) const LONGEST_STRIDE: u32 = 31;
+const LONGEST_STRIDE: u32 = 31;
 
 /// How long a worker with work may go without a look at the others' timers, in nanoseconds.
 const ROUND_INTERVAL: u64 = 4_000_000;
@@ -90,7 +90,8 @@ impl Ticker {
             return false;
         }
         let now = timers.now();
-        self.round_stride = adapted(self.round_stride, now.saturating_sub(self.round_asked));
+        self.round_stride =
+            adapted(self.round_stride, now.saturating_sub(self.round_asked), LONGEST_STRIDE);
         self.round_countdown = self.round_stride;
         self.round_asked = now;
         let is_time = now.saturating_sub(self.last_round) >= ROUND_INTERVAL;
@@ -109,7 +110,7 @@ impl Ticker {
         let now = timers.now();
         let elapsed = now.saturating_sub(self.last);
         self.last = now;
-        self.stride = adapted(self.stride, elapsed);
+        self.stride = adapted(self.stride, elapsed, LONGEST_STRIDE);
         let more = timers.next() <= now && timers.fire(now, &mut self.due);
         // A batch that left something behind lets one task run before the next batch.
         self.countdown = if more { 1 } else { self.stride };
@@ -135,13 +136,13 @@ impl Ticker {
     }
 }
 
-/// How many polls to let pass before the next look, if `stride` of them took so long.
-pub(crate) fn adapted(stride: u32, elapsed: u64) -> u32 {
+/// How many polls to let pass before the next look, if `stride` of them took so long; at most `longest`.
+pub(crate) fn adapted(stride: u32, elapsed: u64, longest: u32) -> u32 {
     if elapsed > 2 * LOOK_INTERVAL {
         let shorter = u64::from(stride) * LOOK_INTERVAL / elapsed;
-        u32::try_from(shorter).unwrap_or(LONGEST_STRIDE).max(1)
+        u32::try_from(shorter).unwrap_or(longest).max(1)
     } else if elapsed < LOOK_INTERVAL / 2 {
-        (stride * 2).min(LONGEST_STRIDE)
+        (stride * 2).min(longest)
     } else {
         stride
     }
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn short_polls_make_the_stride_longer_up_to_its_limit() {
         let strides: Vec<_> =
-            std::iter::successors(Some(1), |&stride| Some(adapted(stride, 3_000)))
+            std::iter::successors(Some(1), |&stride| Some(adapted(stride, 3_000, LONGEST_STRIDE)))
                 .take(8)
                 .collect();
         assert_eq!(strides, [1, 2, 4, 8, 16, 31, 31, 31]);
@@ -192,15 +193,15 @@ mod tests {
 
     #[test]
     fn long_polls_make_it_as_short_as_the_interval_asks_for() {
-        assert_eq!(adapted(31, 31_000_000), 1);
-        assert_eq!(adapted(31, 310_000), 5);
-        assert_eq!(adapted(1, u64::MAX), 1);
+        assert_eq!(adapted(31, 31_000_000, LONGEST_STRIDE), 1);
+        assert_eq!(adapted(31, 310_000, LONGEST_STRIDE), 5);
+        assert_eq!(adapted(1, u64::MAX, LONGEST_STRIDE), 1);
     }
 
     #[test]
     fn polls_of_the_right_length_leave_it() {
         for elapsed in [LOOK_INTERVAL / 2, LOOK_INTERVAL, 2 * LOOK_INTERVAL] {
-            assert_eq!(adapted(7, elapsed), 7);
+            assert_eq!(adapted(7, elapsed, LONGEST_STRIDE), 7);
         }
     }
 }

@@ -6,17 +6,26 @@
 //! for any task, hence so does the parent of that one, and the worker comes to its other duties.
 //!
 //! It goes by the time and not by the number of children: for each level of the tree, to leave it and to
-//! come back costs about what a small child costs. That is nothing once in [`LONGEST`], and much every
-//! few small children.
+//! come back costs as much as some small children, and with it a part of the tree may move to another
+//! worker. That is little once in [`PATIENCE`] and nothing once in [`LONGEST`]. Who is sure to wait is a
+//! task in the queue of woken ones or in the injector, a timer that is due, or the root. What lies in the
+//! queue of spawned tasks may be the tree's own, and others take it from there.
 
 use super::Core;
 use crate::stats::bump;
 use crate::task::Runnable;
-use crate::timers::{LONGEST_STRIDE, adapted};
+use crate::timers::adapted;
 use std::time::{Duration, Instant};
 
-/// For how long children are polled in place, if each of them is short.
-const LONGEST: Duration = Duration::from_micros(500);
+/// For how long children are polled in place, if each of them is short, while somebody waits.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// The same if nobody is known to wait.
+const LONGEST: Duration = Duration::from_millis(8);
+
+/// After how many children it looks at the clock at the latest: so many, if short ones are followed by
+/// long ones, are polled before that is seen.
+const LONGEST_STRIDE: u32 = 127;
 
 /// One worker's way to tell when its other duties are due.
 pub(super) struct Budget {
@@ -35,20 +44,22 @@ impl Budget {
         Self { countdown: LONGEST_STRIDE, stride: LONGEST_STRIDE, looked: now, began: now }
     }
 
-    /// Counts a child that is about to be polled; false: it is the others' turn.
+    /// Counts a child that is about to be polled; false: it is time for a look.
     #[inline]
-    pub(super) fn allows_another(&mut self) -> bool {
+    fn counts_another(&mut self) -> bool {
         self.countdown -= 1;
-        self.countdown > 0 || self.look(Instant::now())
+        self.countdown > 0
     }
 
-    #[cold]
-    fn look(&mut self, now: Instant) -> bool {
+    /// Whether a child may be polled at `now`, before the others' turn.
+    fn look(&mut self, now: Instant, somebody_waits: impl FnOnce() -> bool) -> bool {
         let elapsed = now.saturating_duration_since(self.looked).as_nanos();
-        self.stride = adapted(self.stride, u64::try_from(elapsed).unwrap_or(u64::MAX));
+        self.stride =
+            adapted(self.stride, u64::try_from(elapsed).unwrap_or(u64::MAX), LONGEST_STRIDE);
         self.countdown = self.stride;
         self.looked = now;
-        let is_over = now.saturating_duration_since(self.began) >= LONGEST;
+        let since = now.saturating_duration_since(self.began);
+        let is_over = since >= LONGEST || since >= PATIENCE && somebody_waits();
         if is_over {
             self.began = now;
         }
@@ -73,22 +84,31 @@ impl Core {
         &mut self,
         is_meant: impl FnOnce(&Runnable) -> bool,
     ) -> Option<Runnable> {
-        let task = self.take_from_top(is_meant)?;
-        if self.may_stay() {
-            return Some(task);
-        }
-        self.push_spawned(task);
-        None
+        if self.may_stay() { self.take_from_top(is_meant) } else { None }
     }
 
     /// Whether another child may be polled inside the current poll before the others' turn.
     #[inline]
     fn may_stay(&mut self) -> bool {
-        let may_stay = self.budget.allows_another();
-        if !may_stay {
+        self.budget.counts_another() || self.may_go_on()
+    }
+
+    #[cold]
+    fn may_go_on(&mut self) -> bool {
+        let Self { handle, index, queue, root, budget, .. } = self;
+        let somebody_waits = || {
+            let shared = handle.shared();
+            let timers = &shared.workers[*index].timers;
+            queue.has_woken()
+                || !shared.injector.is_empty()
+                || root.as_ref().is_some_and(|root| root.is_woken())
+                || timers.next() <= timers.now()
+        };
+        let may_go_on = budget.look(Instant::now(), somebody_waits);
+        if !may_go_on {
             self.queue.pick_fairly_next();
         }
-        may_stay
+        may_go_on
     }
 
     /// Begins a poll inside the current one.
@@ -111,12 +131,11 @@ mod tests {
     use super::*;
 
     /// How many children were allowed, one after the other, each of which takes so long.
-    fn allowed(budget: &mut Budget, start: Instant, each: Duration) -> u32 {
+    fn allowed(budget: &mut Budget, start: Instant, each: Duration, somebody_waits: bool) -> u32 {
         let mut now = start;
         let mut count = 0;
         loop {
-            budget.countdown -= 1;
-            if budget.countdown == 0 && !budget.look(now) {
+            if !budget.counts_another() && !budget.look(now, || somebody_waits) {
                 return count;
             }
             count += 1;
@@ -132,19 +151,22 @@ mod tests {
 
     #[test]
     fn many_short_children_are_allowed() {
-        let (mut budget, start) = budget();
-        let count = allowed(&mut budget, start, Duration::from_nanos(20));
-        assert!((25_000..25_000 + LONGEST_STRIDE).contains(&count), "{count}");
+        for (somebody_waits, expected) in [(true, 100_000), (false, 400_000)] {
+            let (mut budget, start) = budget();
+            let each = Duration::from_nanos(20);
+            let count = allowed(&mut budget, start, each, somebody_waits);
+            assert!((expected..expected + LONGEST_STRIDE).contains(&count), "{count}");
+        }
     }
 
     #[test]
     fn of_long_children_there_is_one_in_between() {
         let (mut budget, start) = budget();
         let each = Duration::from_millis(10);
-        let first = allowed(&mut budget, start, each);
+        let first = allowed(&mut budget, start, each, false);
         assert!(first < LONGEST_STRIDE, "how long they take is not known at first: {first}");
         let start = budget.looked + each;
-        assert_eq!(allowed(&mut budget, start, each), 0);
+        assert_eq!(allowed(&mut budget, start, each, false), 0);
         assert_eq!(budget.stride, 1);
     }
 }

@@ -55,13 +55,14 @@ pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut imp
     let worker = WorkerKeeper { handle };
     let keeper = LoopKeeper { worker, joiner: Cell::new(None) };
     let own = &*shared.workers[seat.index];
+    let has_siblings = shared.workers.len() > 1;
     let mut ticker = Ticker::new();
     loop {
         if shared.is_closed() {
             return Stop::Closed;
         }
         ticker.tick(&own.timers);
-        if ticker.is_time_for_round(&own.timers) {
+        if has_siblings && ticker.is_time_for_round(&own.timers) {
             shared.rescue(seat.index, &mut ticker);
         }
         if root.is_woken() {
