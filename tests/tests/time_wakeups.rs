@@ -48,10 +48,10 @@ fn a_deadline_notifies_no_other_worker() {
 }
 
 /// The worker that has the timer wakes; later the one that answers for workers in long polls. Nobody
-/// else does, however many there are.
+/// else does, however many there are. (Which threads these are may change from one deadline to the next.)
 #[test]
 #[cfg(target_os = "linux")]
-fn deadlines_disturb_two_threads_at_most() {
+fn a_deadline_disturbs_two_threads_at_most() {
     within(LONG, || {
         let mut builder = Builder::new();
         let name = "one-deadline";
@@ -65,13 +65,13 @@ fn deadlines_disturb_two_threads_at_most() {
             // Longer than the watchman's slack, so that it has to look after each of them.
             sleep_in_a_row(&runtime, times, Duration::from_millis(12));
             let after = process::voluntary_switches(name);
-            before.iter().map(|(name, before)| after[name] - before).collect::<Vec<_>>()
+            before.iter().map(|(name, before)| after[name] - before).sum::<u64>()
         };
-        // Where a worker has to wait for a processor others come to its timer's help, and change
-        // places. So this asks for one round out of several in which that is rare.
+        // Where a worker has to wait for a processor others come to its timer's help. So this asks
+        // for one round out of several in which that is rare.
         let rounds: Vec<_> = (0..6).map(|_| switches()).collect();
-        let disturbed = |round: &Vec<u64>| round.iter().filter(|&&n| n > times / 5).count() <= 2;
-        assert!(rounds.iter().any(disturbed), "switches in {times} sleeps each: {rounds:?}");
+        let fewest = rounds.iter().min().expect("there are rounds");
+        assert!(*fewest < times * 3, "switches in {times} sleeps each: {rounds:?}");
     });
 }
 
