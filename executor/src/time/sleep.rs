@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 /// **When it ends.** Never before its deadline, to the nanosecond. The time runs from this call on; if
 /// that is outside a runtime (as in `runtime.block_on(sleep(…))`), from the first poll on: which
 /// clock counts is not known before. An idle worker wakes for it as exactly as the system can,
-/// on Linux some 50 to 100 µs late; a worker with work to do looks every 50 µs, or after the
-/// poll that it is in; and if that takes longer, another worker that is idle takes over, within 10 ms.
+/// on Linux some 50 to 100 µs late. A worker with work to do looks every 50 to 100 µs, or after the
+/// poll that it is in if that takes longer; at most 31 polls after the time has passed, if polls take
+/// longer than they did all at once. Whatever keeps it, another worker that is idle takes over,
+/// within 10 ms.
 ///
 /// **Any duration works**, and nanoseconds count. Zero gives the other tasks one turn, as
 /// [`yield_now`](crate::yield_now) does. What reaches beyond the end of the clock, 584 years after
