@@ -75,6 +75,29 @@ fn a_deadline_disturbs_two_threads_at_most() {
     });
 }
 
+/// tokio-rs/tokio#853: a timer that is far ahead is no reason to wake before it is due.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_lone_timer_far_ahead_wakes_its_worker_once() {
+    within(LONG, || {
+        let mut builder = Builder::new();
+        let name = "lone-timer";
+        let runtime = builder.worker_threads(1).thread_name(name).build().unwrap();
+        watch(runtime.handle());
+        // From where the wheel stands, each has its own way through the levels.
+        let switches = [150, 270, 330].map(|millis| {
+            wait_until_all_sleep(&runtime);
+            let before = process::voluntary_switches(name);
+            sleep_in_a_row(&runtime, 1, Duration::from_millis(millis));
+            let after = process::voluntary_switches(name);
+            assert_eq!(before.len(), 1);
+            after.values().sum::<u64>() - before.values().sum::<u64>()
+        });
+        // One to begin the task and one for the timer; a lock that was taken may add some.
+        assert!(switches.iter().min() <= Some(&3), "{switches:?}");
+    });
+}
+
 /// Tasks that wake at once do not wait for each other's polls.
 #[test]
 fn those_who_wake_together_run_side_by_side() {
