@@ -264,6 +264,14 @@ impl Core {
         self.queue.drain()
     }
 
+    /// Begins to search, unless this worker does, or enough others do.
+    pub(crate) fn start_searching(&mut self) -> bool {
+        let shared = self.handle.shared();
+        self.searching =
+            self.searching || shared.workers.len() > 1 && shared.idle.start_searching();
+        self.searching
+    }
+
     /// Ends the search, if this worker searches; see `idle.md`, H.
     #[inline]
     pub(crate) fn stop_searching(&mut self) {
@@ -287,12 +295,9 @@ impl Core {
             self.notify_of_batch();
             return Search::Found(task);
         }
-        if self.handle.shared().workers.len() == 1
-            || !(self.searching || self.handle.shared().idle.start_searching())
-        {
+        if !self.start_searching() {
             return Search::Nothing { left_work: false };
         }
-        self.searching = true;
         self.share.ran_dry(now);
         let left_work = match self.search_others(now, retired) {
             Ok(task) => return Search::Found(task),

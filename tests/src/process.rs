@@ -1,5 +1,6 @@
 //! What `/proc/self` says.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 fn entries(folder: &str) -> usize {
@@ -36,6 +37,19 @@ fn of_each_thread<T>(file: &str, read: impl Fn(&str) -> T) -> Vec<T> {
 /// The names of this process's threads.
 pub fn thread_names() -> Vec<String> {
     of_each_thread("comm", |text| text.trim().to_owned())
+}
+
+/// How often each thread with a name that begins so has given up its processor of its own accord, by
+/// name.
+pub fn voluntary_switches(prefix: &str) -> BTreeMap<String, u64> {
+    let field = |text: &str, name: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(name));
+        value.map(|value| value.trim().to_owned()).unwrap_or_default()
+    };
+    let switches = of_each_thread("status", |text| {
+        (field(text, "Name:"), field(text, "voluntary_ctxt_switches:").parse().unwrap_or(0))
+    });
+    switches.into_iter().filter(|(name, _)| name.starts_with(prefix)).collect()
 }
 
 /// Each thread's name, state and processor time, for a report.

@@ -88,6 +88,42 @@ fn a_clock_can_be_advanced_to_the_end_of_time() {
     });
 }
 
+/// tokio-rs/tokio#3229: a timer that was moved is dropped at the very time to which it was moved, while
+/// it is about to fire there, has fired, or would have where it was before.
+#[test]
+fn a_sleep_that_was_reset_may_be_dropped_at_either_time() {
+    within(LONG, || {
+        let times = [1, 2, 63, 64, 65, 4_096, 1 << 20, (1 << 20) + 1, 1 << 40];
+        for (old, new) in times.iter().flat_map(|&old| times.map(|new| (old, new))) {
+            for dropped_at in [old, new, old.min(new) - 1, old.max(new) + 1] {
+                let runtime = stopped(1);
+                let handle = runtime.handle();
+                let (kept, dropped) = (CountingWaker::new(), CountingWaker::new());
+                let entered = handle.enter();
+                let start = handle.now();
+                let mut sleeps = [&kept, &dropped].map(|(_, waker)| {
+                    let mut sleep = filch::sleep_until(start + Duration::from_nanos(old), ());
+                    let poll = Pin::new(&mut sleep).poll(&mut Context::from_waker(waker));
+                    assert!(poll.is_pending());
+                    sleep
+                });
+                drop(entered);
+                for sleep in &mut sleeps {
+                    Pin::new(sleep).reset(start + Duration::from_nanos(new));
+                }
+                handle.advance(Duration::from_nanos(dropped_at));
+                let [_kept, sleep] = sleeps;
+                drop(sleep);
+                let fired = u64::from(new <= dropped_at);
+                assert_eq!((kept.0.wakes(), dropped.0.wakes()), (fired, fired));
+                handle.advance(Duration::from_nanos(2 << 40));
+                assert_eq!((kept.0.wakes(), dropped.0.wakes()), (1, fired), "{old} to {new}");
+                assert_eq!(dropped.0.wakers(), 1);
+            }
+        }
+    });
+}
+
 /// tokio-rs/tokio#8334: with a timer years ahead, short sleeps stalled after twelve days of uptime.
 #[test]
 fn short_sleeps_end_after_any_uptime_beside_timers_years_ahead() {

@@ -156,6 +156,73 @@ fn the_longest_period_ticks_once() {
     });
 }
 
+/// The ticks of such an interval that are seen first: due so long before now, all in one instant.
+async fn first_ticks_before(
+    ago: Duration,
+    period: Duration,
+    behavior: MissedTickBehavior,
+) -> [(Duration, bool); 3] {
+    let now = filch::now();
+    let mut interval = filch::interval_at(now.checked_sub(ago).expect("an old clock"), period);
+    interval.set_missed_tick_behavior(behavior);
+    let mut ticks = [(Duration::ZERO, false); 3];
+    for tick in &mut ticks {
+        let due = interval.tick().await;
+        let is_missed = due <= now && filch::now() == now;
+        *tick = (if is_missed { now - due } else { due - now }, is_missed);
+    }
+    ticks
+}
+
+/// However far the start is from the beginning of the clock, which is thirteen days before it was
+/// asked first: no tick is moved to there, and those to come keep to the start.
+#[test]
+fn a_start_long_ago_is_kept_to_the_nanosecond() {
+    // On Linux an `Instant` may be long before the machine was switched on; not everywhere.
+    let day = 86_400 * SECOND;
+    let system = Instant::now();
+    let reached = |ago: &Duration| system.checked_sub(*ago).is_some();
+    within(LONG, || {
+        for ago in [SECOND, day, 13 * day, 14 * day, 400 * day, 10_000 * day]
+            .iter()
+            .filter(|&ago| reached(ago))
+        {
+            paused(1).block_on(async {
+                use MissedTickBehavior::{Burst, Delay, Skip};
+                let (ago, period) = (*ago + 17 * MILLI, 10 * MILLI);
+                let burst = first_ticks_before(ago, period, Burst).await;
+                assert_eq!(burst, [0, 1, 2].map(|n| (ago - period * n, true)));
+                let delayed = first_ticks_before(ago, period, Delay).await;
+                assert_eq!(delayed, [(ago, true), (period, false), (2 * period, false)]);
+                let skipped = first_ticks_before(ago, period, Skip).await;
+                assert_eq!(skipped, [(ago, true), (3 * MILLI, false), (13 * MILLI, false)]);
+                // A period that is not over yet.
+                let slow = first_ticks_before(ago, ago + SECOND, Burst).await;
+                assert_eq!(slow[..2], [(ago, true), (SECOND, false)]);
+            });
+        }
+    });
+}
+
+/// tokio-rs/tokio#3551, for a start: the first tick lies beyond the end of time.
+#[test]
+fn a_start_that_never_comes_is_no_panic() {
+    within(LONG, || {
+        paused(1).block_on(async {
+            let mut far = filch::now();
+            let years = (0..10).map(|n| Duration::from_secs(31_557_600 * 10_u64.pow(n)));
+            for duration in years {
+                far = far.checked_add(duration).unwrap_or(far);
+            }
+            let mut interval = filch::interval_at(far, MILLI);
+            assert!(filch::timeout(1_000_000 * SECOND, interval.tick()).await.is_err());
+            interval.reset();
+            let due = filch::now() + MILLI;
+            assert_eq!(interval.tick().await, due);
+        });
+    });
+}
+
 #[test]
 fn an_interval_made_outside_a_runtime_starts_at_its_first_poll() {
     within(LONG, || {

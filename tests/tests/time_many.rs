@@ -2,6 +2,8 @@
 
 use filch::Builder;
 use filch_tests::{Counter, LONG, paused, runtime, within};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -80,6 +82,60 @@ fn a_flood_of_yields_starves_no_timer() {
             assert!(took >= 50 * MILLI);
             assert!(took < Duration::from_secs(20), "{took:?} for fifty sleeps of a millisecond");
         }
+    });
+}
+
+/// A sleep whose time passes inside a poll of its own task, which looks at it too early and again at
+/// the end: the end need not see it, but few polls of others later the worker does.
+#[test]
+fn a_deadline_that_passes_inside_a_long_poll_is_seen_few_polls_later() {
+    /// The worker looks at the clock every so many polls at least.
+    const STRIDE: u64 = 31;
+    const OTHERS: u64 = 20;
+    within(LONG, || {
+        let runtime = runtime(1);
+        let (polls, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        for _ in 0..OTHERS {
+            let (polls, stop) = (polls.clone(), stop.clone());
+            drop(runtime.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    polls.fetch_add(1, Ordering::Relaxed);
+                    filch::yield_now().await;
+                }
+            }));
+        }
+        // While there are no timers the worker counts no polls, and looks at the first one at once.
+        drop(runtime.spawn(filch::sleep(LONG * 60, ())));
+        let waits = runtime.spawn(async move {
+            let mut latest = 0;
+            for round in 0..500 {
+                // The worker finds out how short the polls are, and is somewhere in its stride.
+                for _ in 0..60 + round % 23 {
+                    filch::yield_now().await;
+                }
+                let mut sleep = filch::sleep(MILLI / 10, ());
+                let mut before = None;
+                poll_fn(|cx| {
+                    let poll = Pin::new(&mut sleep).poll(cx);
+                    if before.is_some() || poll.is_ready() {
+                        return poll;
+                    }
+                    while Instant::now() < sleep.deadline() {}
+                    before = Some(polls.load(Ordering::Relaxed));
+                    Pin::new(&mut sleep).poll(cx)
+                })
+                .await;
+                let before = before.expect("it is not over when it begins");
+                let waited = polls.load(Ordering::Relaxed) - before;
+                // The worker looks, and then it is the turn of all others that were woken before.
+                assert!(waited <= STRIDE + OTHERS, "{waited} polls late in round {round}");
+                latest = latest.max(waited);
+            }
+            stop.store(true, Ordering::Relaxed);
+            latest
+        });
+        let latest = futures_lite::future::block_on(waits).unwrap();
+        assert!(latest > OTHERS, "the clock was read before each poll: {latest} polls");
     });
 }
 

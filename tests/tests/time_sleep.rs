@@ -2,7 +2,7 @@
 
 use filch_tests::wakers::CountingWaker;
 use filch_tests::{LONG, panic_text, paused, runtime, within};
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -40,6 +40,37 @@ fn a_sleep_on_the_systems_clock_is_never_early() {
                     task.await.unwrap();
                 }
             });
+        }
+    });
+}
+
+/// libuv's #1068: a clock that is read once a turn makes sleeps short that begin after a long computation.
+#[test]
+fn what_begins_after_a_long_computation_is_not_early_for_that() {
+    let short = Duration::from_millis(2);
+    within(LONG, || {
+        for workers in [1, 2] {
+            let runtime = runtime(workers);
+            let task = runtime.spawn(async move {
+                for _ in 0..10 {
+                    let compute = || {
+                        let end = Instant::now() + 2 * short;
+                        while Instant::now() < end {}
+                        Instant::now()
+                    };
+                    let start = compute();
+                    filch::sleep(short, ()).await;
+                    assert!(start.elapsed() >= short);
+                    // The time of a timeout runs from its first poll, that of this sleep from the call.
+                    let (start, sleep) = (compute(), filch::sleep(short, ()));
+                    compute();
+                    filch::timeout(short, pending::<()>()).await.unwrap_err();
+                    assert!(start.elapsed() >= 3 * short);
+                    sleep.await;
+                    assert!(start.elapsed() >= short);
+                }
+            });
+            futures_lite::future::block_on(task).unwrap();
         }
     });
 }

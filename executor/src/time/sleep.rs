@@ -16,12 +16,24 @@ use std::time::{Duration, Instant};
 /// **When it ends.** Never before its deadline, to the nanosecond. The time runs from this call on; if
 /// that is outside a runtime (as in `runtime.block_on(sleep(…))`), from the first poll on: which
 /// clock counts is not known before. An idle worker wakes for it as exactly as the system can,
-/// on Linux some 50 to 100 µs late; a worker with work to do looks every 50 µs, or after the
-/// poll that it is in; and if that takes longer, another worker that is idle takes over, within 10 ms.
+/// on Linux some 50 to 100 µs late. A worker with work to do looks every 50 to 100 µs, or after the
+/// poll that it is in if that takes longer; at most 31 polls after the time has passed, if polls take
+/// longer than they did all at once. Whatever keeps it, another worker that is idle takes over,
+/// within 10 ms.
 ///
-/// **Any duration works.** Zero gives the other tasks one turn, as [`yield_now`](crate::yield_now)
-/// does. What reaches beyond 584 years after the runtime was built, [`Duration::MAX`] say, waits
-/// for ever.
+/// **Any duration works**, and nanoseconds count. Zero gives the other tasks one turn, as
+/// [`yield_now`](crate::yield_now) does. What reaches beyond the end of the clock, 584 years after
+/// this process first asked filch for the time, waits for ever: [`Duration::MAX`] does.
+///
+/// **While the machine is suspended** time goes by the clock of [`Instant`], for which the standard
+/// library leaves open whether it goes on. With Rust 1.95 it stands still on Linux (where it is
+/// `CLOCK_MONOTONIC`) and macOS (`CLOCK_UPTIME_RAW`): a sleep lasts as much longer by the clock on the wall.
+/// Where it goes on, as on Windows, what came due meanwhile ends once the machine runs again, in the
+/// order of deadlines on each worker, and at the latest when as much time has passed as the machine was
+/// suspended: a waiting thread's own clock may have stood still. Who means a time of day compares
+/// [`SystemTime`](std::time::SystemTime) now and then; to set that clock changes no sleep.
+///
+/// May be called anywhere.
 ///
 /// # Panics
 ///

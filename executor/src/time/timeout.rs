@@ -49,8 +49,8 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 
 /// Drives `future` until `deadline` at the latest.
 ///
-/// Otherwise as [`timeout`], errors and panics included. On a runtime with a virtual clock, count from
-/// [`now`](crate::now()).
+/// A deadline that has passed gives it two polls, as a zero duration does. Otherwise as [`timeout`],
+/// errors and panics included. On a runtime with a virtual clock, count from [`now`](crate::now()).
 ///
 /// ```
 /// use std::time::Duration;
@@ -79,11 +79,22 @@ pin_project! {
 
 impl<F> Timeout<F> {
     /// The future inside.
+    ///
+    /// ```
+    /// let limited = filch::timeout(std::time::Duration::ZERO, std::future::ready(1));
+    /// assert_eq!(limited.get_ref().clone().into_inner(), 1);
+    /// ```
     pub fn get_ref(&self) -> &F {
         &self.future
     }
 
     /// The future inside.
+    ///
+    /// ```
+    /// let mut limited = filch::timeout(std::time::Duration::MAX, std::future::ready(1));
+    /// *limited.get_mut() = std::future::ready(2);
+    /// assert_eq!(filch::run(limited), Ok(2));
+    /// ```
     pub fn get_mut(&mut self) -> &mut F {
         &mut self.future
     }
@@ -120,6 +131,16 @@ impl<F> fmt::Debug for Timeout<F> {
 /// The time of a [`Timeout`] was over before its future was ready.
 ///
 /// Becomes an [`io::Error`] of the kind [`TimedOut`](io::ErrorKind::TimedOut).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// async fn answer() -> std::io::Result<u32> {
+///     Ok(filch::timeout(Duration::from_millis(1), std::future::pending()).await?)
+/// }
+/// let error = filch::run(answer()).unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed(());
 

@@ -1,5 +1,6 @@
 //! What is published and who is told, on one thread and a clock that is turned by hand.
 
+use super::watch::LONGEST_SLACK;
 use super::{Lease, Refused, SLACK, Source, Status, VirtualTime, Watch, WorkerTimers};
 use crate::park::Parker;
 use crate::sync::Arc;
@@ -174,9 +175,9 @@ fn the_watchman_hears_of_a_deadline_that_it_would_miss_by_far() {
     insert(&timers, 90 * SECOND, true);
     assert_eq!(watch.keep(1, &watchman, || timers.next()), 90 * SECOND + SLACK);
     // At most the longest slack too late: it would wake in time by itself.
-    insert(&timers, 90 * SECOND - 7 * SLACK, true);
+    insert(&timers, 90 * SECOND + SLACK - LONGEST_SLACK, true);
     assert!(!takes_token(&watchman));
-    insert(&timers, 90 * SECOND - 7 * SLACK - 1, true);
+    insert(&timers, 90 * SECOND + SLACK - LONGEST_SLACK - 1, true);
     assert!(takes_token(&watchman));
     watch.leave(&watchman, |_| timers.next());
     insert(&timers, SECOND, true);
@@ -209,7 +210,7 @@ fn nobody_is_unparked_but_who_would_miss_the_earliest_deadline() {
                 None => keys.push(insert(&timers, deadline, own)),
             }
             let told = (takes_token(&sleeper), takes_token(&watchman));
-            let late = deadline + super::watch::LONGEST_SLACK < until;
+            let late = deadline + LONGEST_SLACK < until;
             assert_eq!(told, (earliest && !own, earliest && late));
             slept_through += usize::from(told.0);
             watched_late += usize::from(told.1);
@@ -230,18 +231,19 @@ fn nobody_is_unparked_but_who_would_miss_the_earliest_deadline() {
 }
 
 #[test]
-fn the_slack_doubles_up_to_eight_times_and_starts_anew_after_a_rescue() {
+fn the_slack_doubles_up_to_its_limit_and_starts_anew_after_a_rescue() {
     let watch = Watch::new();
     let watchman = parker();
     let until = || watch.keep(0, &watchman, || SECOND) - SECOND;
     let mut slacks = vec![until()];
-    for _ in 0..4 {
+    for _ in 0..6 {
         watch.was_fruitless();
         slacks.push(until());
     }
     watch.was_of_use();
     slacks.push(until());
-    assert_eq!(slacks, [1, 2, 4, 8, 8, 1].map(|times| times * SLACK));
+    assert_eq!(slacks, [1, 2, 4, 8, 16, 32, 32, 1].map(|times| times * SLACK));
+    assert_eq!(32 * SLACK, LONGEST_SLACK);
 }
 
 #[test]

@@ -1,4 +1,21 @@
 //! When a worker looks at its timers between two polls.
+//!
+//! To read the clock costs as much as a small task, so it is read every few polls only: as many as took
+//! about [`LOOK_INTERVAL`] the last time, at most [`LONGEST_STRIDE`]. For a timer whose time passes
+//! while its worker has work (an idle one sleeps until then), that bounds how long it goes unseen:
+//!
+//! * **In polls**: it is fired before the [`LONGEST_STRIDE`]th poll after the one in which its time
+//!   passed, whatever these do. If more is due than a batch, the rest follows a batch before each poll.
+//! * **In time**, while polls take as long as they did: twice [`LOOK_INTERVAL`], or until the end of the
+//!   poll if one takes longer than that.
+//! * **In time, when polls become longer all at once**: as long as what is left of the stride takes,
+//!   once; the look at its end finds out. The worst case is thirty-one polls of, say, a millisecond
+//!   behind polls of a microsecond. A worker that is idle does not let it come to that: it fires what
+//!   is late after eight milliseconds at most (see the module above).
+//!
+//! A task that polls its own sleep does not shorten this. Its poll compares no clock, except at every
+//! eighth ([`BLIND_POLLS`](super::BLIND_POLLS)): if the time passes inside a long poll of the task, the
+//! sleep may be pending at the end of it, and the task is polled once more after the worker's look.
 
 use super::WorkerTimers;
 use filch_timers::NEVER;
@@ -15,9 +32,6 @@ const LONGEST_STRIDE: u32 = 31;
 const ROUND_INTERVAL: u64 = 4_000_000;
 
 /// One thread's way to fire the timers of the worker in whose place it works.
-///
-/// To read the clock costs as much as a small task. So it is read every few polls only, as many as
-/// took about [`LOOK_INTERVAL`] the last time, at most [`LONGEST_STRIDE`].
 pub(crate) struct Ticker {
     /// In how many polls the next look is.
     countdown: u32,
@@ -179,6 +193,48 @@ mod tests {
         for woken in [32, 64, 96, 100, 100] {
             ticker.tick(&timers);
             assert_eq!(wakes.0.load(Ordering::Relaxed), woken);
+        }
+    }
+
+    /// The bound in polls, from wherever in its stride the worker is.
+    #[test]
+    fn a_deadline_that_has_passed_is_seen_within_the_longest_stride() {
+        let timers = Lease::new(Source::System(real_time()), Arc::new(Watch::new()));
+        let mut ticker = Ticker::new();
+        let far = timers.now() + 3_600_000_000_000;
+        timers.insert(far, Waker::noop().clone(), true).expect("it is not due");
+        let mut longest = 0;
+        for phase in 0..200 {
+            // Polls that take no time.
+            (0..3 * LONGEST_STRIDE + phase).for_each(|_| ticker.tick(&timers));
+            let wakes = std::sync::Arc::<Wakes>::default();
+            let deadline = timers.now() + 1;
+            timers.insert(deadline, Waker::from(wakes.clone()), true).expect("it is not due");
+            while timers.now() < deadline {}
+            let is_seen = |ticker: &mut Ticker| {
+                ticker.tick(&timers);
+                wakes.0.load(Ordering::Relaxed) == 1
+            };
+            let polls = (1..=LONGEST_STRIDE).find(|_| is_seen(&mut ticker));
+            longest = longest.max(polls.expect("seen within the longest stride"));
+        }
+        assert!(longest > 1, "the clock was read before each poll");
+    }
+
+    /// The bound in time: one look after the polls' length has changed, strides are as short as they
+    /// have to be, and stay so.
+    #[test]
+    fn a_change_of_the_polls_length_costs_one_stride() {
+        for before in 1..=LONGEST_STRIDE {
+            for poll in (0..60).map(|bits| 1_u64 << bits) {
+                let mut stride = before;
+                for look in 1..20 {
+                    stride = adapted(stride, u64::from(stride).saturating_mul(poll));
+                    assert!((1..=LONGEST_STRIDE).contains(&stride));
+                    let is_short = u64::from(stride).saturating_mul(poll) <= 2 * LOOK_INTERVAL;
+                    assert!(is_short || stride == 1, "{stride} polls of {poll} ns, look {look}");
+                }
+            }
         }
     }
 

@@ -183,10 +183,10 @@ impl Shared {
 impl Handle {
     /// Turns the virtual clock forward, and wakes everything that is due then.
     ///
-    /// The clock moves in one step, at most to 584 years after the runtime was built. When this
-    /// returns, each sleep that was due has been woken (or is about to be, by another thread that
-    /// turns the clock at the same time); the tasks then run on their workers as after any wake.
-    /// May be called on any thread, also in a task of the runtime.
+    /// The clock moves in one step, at most to its end, 584 years after this process first asked filch
+    /// for the time. When this returns, each sleep that was due has been woken (or is about to be, by
+    /// another thread that turns the clock at the same time); the tasks then run on their workers as
+    /// after any wake. May be called on any thread, also in a task of the runtime.
     ///
     /// # Panics
     ///

@@ -8,11 +8,15 @@ use filch_timers::NEVER;
 
 /// How late a worker may be with its timers before another one fires them, in nanoseconds.
 ///
-/// A worker whose polls are short looks every 50 µs; but its thread may have to wait for a processor.
-pub(crate) const SLACK: u64 = 1_000_000;
+/// A worker whose polls are short looks every 50 to 100 µs, and one that sleeps is woken as late by the
+/// system: with less than that, the watchman would wake for what is about to be fired anyway.
+pub(crate) const SLACK: u64 = 250_000;
 
 /// How late the watchman wakes at most after a deadline that it watches.
-pub(crate) const LONGEST_SLACK: u64 = 8 * SLACK;
+///
+/// To this its slack grows while all are in time. From then on, timers that their owners fire cost it
+/// one wake-up in so long at most, however short [`SLACK`] is.
+pub(crate) const LONGEST_SLACK: u64 = 32 * SLACK;
 
 /// Nobody has to be told: nobody sleeps that could watch, or the watchman was told and looks anew.
 const NOBODY: u64 = 0;

@@ -13,6 +13,7 @@ use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
 use crate::task::{Ran, Runnable};
 use crate::timers::Ticker;
+use filch_timers::NEVER;
 use std::cell::Cell;
 use std::time::Instant;
 
@@ -240,6 +241,11 @@ fn sleep(
     let woken = shared.idle.park(seat, core, searching, || shared.work_visible(), rest);
     let is_lent = !take_up(woken, stats);
     if !is_lent {
+        if timers.next() != NEVER {
+            // As a searcher it wakes nobody for a task that it is about to run itself; if it fires
+            // several, its search ends with a hand-over.
+            context::with_core(Core::start_searching);
+        }
         ticker.fire_due(timers);
     }
     shared.leave_watch(seat);
