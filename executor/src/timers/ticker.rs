@@ -229,7 +229,8 @@ mod tests {
             for poll in (0..60).map(|bits| 1_u64 << bits) {
                 let mut stride = before;
                 for look in 1..20 {
-                    stride = adapted(stride, u64::from(stride).saturating_mul(poll));
+                    stride =
+                        adapted(stride, u64::from(stride).saturating_mul(poll), LONGEST_STRIDE);
                     assert!((1..=LONGEST_STRIDE).contains(&stride));
                     let is_short = u64::from(stride).saturating_mul(poll) <= 2 * LOOK_INTERVAL;
                     assert!(is_short || stride == 1, "{stride} polls of {poll} ns, look {look}");
