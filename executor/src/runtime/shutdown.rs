@@ -179,7 +179,9 @@ impl Handle {
     /// Cancels every task that can be found. True: there was one.
     fn cancel_all(&self) -> bool {
         let mut found = self.cancel_queued();
-        for worker in &self.shared().workers {
+        // Each worker that stops looks at all, so what is empty has to cost little. A task that was
+        // entered unseen is found by the worker that entered it, at the latest.
+        for worker in self.shared().workers.iter().filter(|worker| worker.registry.len() > 0) {
             let mut next = Some(0_u32);
             while let Some(from) = next {
                 let (tasks, more) = worker.registry.references(from, BATCH);
@@ -198,14 +200,25 @@ impl Handle {
 
     fn cancel_queued(&self) -> bool {
         let shared = self.shared();
-        let mut found = false;
+        let mut cancelled = 0_u64;
         loop {
-            let task = shared
-                .steal_injected()
-                .or_else(|| shared.workers.iter().find_map(|worker| worker.stealers.drain()));
-            let Some(task) = task else { return found };
-            found = true;
-            self.cancel(task);
+            let before = cancelled;
+            let mut cancel = |task| {
+                cancelled += 1;
+                self.cancel(task);
+            };
+            while let Some(task) = shared.steal_injected() {
+                cancel(task);
+            }
+            for worker in shared.workers.iter().filter(|worker| !worker.stealers.is_empty()) {
+                while let Some(task) = worker.stealers.drain() {
+                    cancel(task);
+                }
+            }
+            // Dropping futures may have woken others.
+            if cancelled == before {
+                return cancelled > 0;
+            }
         }
     }
 
