@@ -28,7 +28,9 @@ mod models;
 mod tests;
 
 pub(crate) use blocks::Blocks;
-pub(crate) use cell::{JoinOwner, Kept, LeftJoinSlot, Ran, Runnable, Slot, TaskRef, is_of_a_task};
+pub(crate) use cell::{
+    JoinOwner, Kept, LeftJoinSlot, LentJoinSlot, Ran, Runnable, Slot, TaskRef, is_of_a_task,
+};
 pub use error::JoinError;
 pub use group::{JoinGroup, JoinOutputs};
 pub use id::TaskId;

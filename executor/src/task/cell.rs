@@ -477,18 +477,26 @@ fn complete(task: NonNull<Header>, outcome: bool, drawn: Drawn, keeper: &dyn Kee
 pub(crate) struct LeftJoinSlot(NonNull<Header>);
 
 impl LeftJoinSlot {
-    /// Runs `joiner`, in which the task's handle may take over the right.
+    /// Lends it until the guard is dropped: to be called before the joiner runs on this thread.
     #[inline]
-    pub(crate) fn lend<R>(self, joiner: impl FnOnce() -> R) -> R {
+    pub(crate) fn lend(self) -> LentJoinSlot {
         context::lend_join_slot(self.0.addr());
-        let result = joiner();
-        if context::is_join_slot_left() {
-            drop(self);
-        } else {
-            // The handle has it, or had it.
-            mem::forget(self);
+        LentJoinSlot(Some(self))
+    }
+}
+
+/// The time in which a task's handle may take over the right to the join slot, if that is given up on
+/// this thread.
+pub(crate) struct LentJoinSlot(Option<LeftJoinSlot>);
+
+impl Drop for LentJoinSlot {
+    #[inline]
+    fn drop(&mut self) {
+        let right = self.0.take();
+        if !context::is_join_slot_left() {
+            // The handle had it, and the task may be gone.
+            mem::forget(right);
         }
-        result
     }
 }
 

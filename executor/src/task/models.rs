@@ -94,7 +94,8 @@ impl Keeper for Lender {
         None
     }
     fn wake_joiner(&self, waker: Waker, left: LeftJoinSlot) {
-        left.lend(|| waker.wake());
+        let _lent = left.lend();
+        waker.wake();
     }
 }
 

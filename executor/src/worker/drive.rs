@@ -11,7 +11,7 @@ use crate::runtime::{Handle, Shared};
 use crate::share::NAP;
 use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
-use crate::task::{Ran, Runnable};
+use crate::task::{LentJoinSlot, Ran, Runnable};
 use crate::timers::Ticker;
 use filch_timers::NEVER;
 use std::cell::Cell;
@@ -101,13 +101,18 @@ fn run_with_joiners(
     ticker: &mut Ticker,
     root: &impl Root,
 ) {
-    run(task, keeper, &worker.stats);
-    while let Some((joiner, left)) = keeper.joiner.take() {
+    let mut next = task;
+    let mut lent: Option<LentJoinSlot> = None;
+    // The one place where tasks are run by the loop, so that it is inlined.
+    loop {
+        run(next, keeper, &worker.stats);
+        drop(lent.take());
+        let Some((joiner, left)) = keeper.joiner.take() else { return };
         let may_go_on = !root.is_woken() && ticker.passes(&worker.timers);
-        match context::with_core(|core| core.prefer(joiner, may_go_on)).flatten() {
-            Some(joiner) => left.lend(|| run(joiner, keeper, &worker.stats)),
-            None => return,
-        }
+        let joiner = context::with_core(|core| core.prefer(joiner, may_go_on)).flatten();
+        let Some(joiner) = joiner else { return };
+        next = joiner;
+        lent = Some(left.lend());
     }
 }
 

@@ -32,7 +32,8 @@ impl<J: FnOnce()> Keeper for Lender<J> {
         None
     }
     fn wake_joiner(&self, _: Waker, left: LeftJoinSlot) {
-        left.lend(self.0.take().expect("a task completes once"));
+        let _lent = left.lend();
+        self.0.take().expect("a task completes once")();
     }
 }
 
