@@ -20,10 +20,10 @@
 //! | M5 wake during a poll | none | 293 |
 //! | M6 coalesced wakes, and more of them than the count is to hold | 3, none | 79 170, 13 870 |
 //! | M7 abort against completion | none | 395 |
-//! | M8 join waker against completion, the same one and a changing one | none | 410, 8 568 |
+//! | M8 join waker against completion, the same one and a changing one | none | 410, 8 953 |
 //! | M8 a join slot that is lent to the joiner | none | 8 186 |
-//! | M9 handle dropped against completion | none | 126 |
-//! | M10 last references, the last wake past the limit, and a poll's own references | 3, none, none | 1 351, 83, 138 |
+//! | M9 handle dropped against completion | none | 141 |
+//! | M10 last references, the last wake past the limit, and a poll's own references | 3, none, none | 1 422, 83, 138 |
 //! | M11 foreign spawn against shutdown | 3 | 170 736 |
 //! | M12 foreign wake against shutdown | 3 | 60 310 |
 //! | M13 deques, last in first out and batches | 3 | 64 424, 73 106 |
@@ -31,9 +31,9 @@
 //! | M14 timer of a stuck worker against the watchman's park, and a watchman that leaves | none, 3 | 685, 2 048 |
 //! | M15 firing against cancelling and changing the waker, and a waker that registers | none | 253, 11 |
 //! | M16 root woken from outside, what that publishes, and a lent place | 3 | 13 714, 7 494, 23 258 |
-//! | M16 virtual clock: end of a hold against a park, work during a claim, a root that sleeps | 3, 2, 2 | 99 829, 63 364, 240 |
-//! | M17 `join_all` with helpers on two workers | 1 | 5 808 |
-//! | M17 whole runtime, one worker and two | 3, 2 | 16 038, 782 417 |
+//! | M16 virtual clock: end of a hold against a park, work during a claim, a root that sleeps | 3, 2, 2 | 99 829, 63 738, 240 |
+//! | M17 `join_all` with helpers on two workers | 1 | 5 760 |
+//! | M17 whole runtime, one worker and two | 3, 2 | 16 038, 751 549 |
 //! | M18 a task leaves the registry while it is referred to, and places left by others | none | 7 594, 33 185 |
 
 use crate::sync::{Mutant, plant};

@@ -93,11 +93,6 @@ impl LocalQueue {
         self.picks = self.picks.wrapping_add(1);
     }
 
-    /// Whether there are tasks that were woken, or came from the injector.
-    pub(crate) fn has_woken(&self) -> bool {
-        !self.woken.is_empty()
-    }
-
     /// How many picks were made: a clock that costs nothing.
     #[inline]
     pub(crate) fn picks(&self) -> u32 {
@@ -162,6 +157,11 @@ impl Stealers {
     /// How many tasks are queued.
     pub(crate) fn len(&self) -> usize {
         self.spawned.len() + self.woken.len()
+    }
+
+    /// Whether there are tasks that were woken, or came from the injector.
+    pub(crate) fn has_woken(&self) -> bool {
+        !self.woken.is_empty()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

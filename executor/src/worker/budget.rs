@@ -11,7 +11,7 @@
 //! task in the queue of woken ones or in the injector, a timer that is due, or the root. What lies in the
 //! queue of spawned tasks may be the tree's own, and others take it from there.
 
-use super::Core;
+use super::{Core, Worker};
 use crate::stats::bump;
 use crate::task::Runnable;
 use crate::timers::adapted;
@@ -95,11 +95,11 @@ impl Core {
 
     #[cold]
     fn may_go_on(&mut self) -> bool {
-        let Self { handle, index, queue, root, budget, .. } = self;
+        let Self { handle, index, root, budget, .. } = self;
         let somebody_waits = || {
             let shared = handle.shared();
-            let timers = &shared.workers[*index].timers;
-            queue.has_woken()
+            let Worker { stealers, timers, .. } = &*shared.workers[*index];
+            stealers.has_woken()
                 || !shared.injector.is_empty()
                 || root.as_ref().is_some_and(|root| root.is_woken())
                 || timers.next() <= timers.now()
