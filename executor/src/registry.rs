@@ -50,8 +50,9 @@ const VACANT: usize = 1;
 /// Set in a place whose task is being referred to. Tasks are aligned to more than this.
 const PINNED: usize = 2;
 
-/// The end of a list of vacant places.
-const NONE: u32 = u32::MAX;
+/// The end of a list of vacant places: the largest number that a vacant place can hold.
+const NONE: u32 = if usize::BITS > 32 { u32::MAX } else { u32::MAX >> 1 };
+const _: () = assert!((NONE as usize) << 1 >> 1 == NONE as usize);
 
 /// How many places a registry has at most: as many as a vacant one can name, and one is [`NONE`].
 const LIMIT: u32 = if usize::BITS > 32 { NONE } else { 1 << 30 };

@@ -22,10 +22,12 @@ pub use virtual_time::ClockHold;
 pub(crate) use virtual_time::{Root, VirtualTime};
 pub(crate) use watch::{SLACK, Watch};
 
+use crate::context;
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutant, Mutex, MutexGuard, mutated};
-use crate::task::{drop_waker, wake};
+use crate::task::{drop_waker, is_of_a_task, wake};
+use crate::worker::Core;
 use filch_timers::{Clock, Key, MonotonicClock, NEVER, Wheel};
 use std::mem;
 use std::task::Waker;
@@ -329,7 +331,7 @@ impl WorkerTimers {
             due.drain(..).for_each(wake);
         }
         drop(inner);
-        due.drain(..).for_each(wake);
+        wake_due(due);
         advance.more
     }
 
@@ -342,6 +344,16 @@ impl WorkerTimers {
         inner.wheel.earliest();
         self.publish(&inner)
     }
+}
+
+/// Wakes what is due.
+fn wake_due(due: &mut Vec<Waker>) {
+    // Code of others may take long, and as long as a worker counts as searching nobody else is woken
+    // for what is pushed meanwhile.
+    if !due.iter().all(is_of_a_task) {
+        context::try_with_core(Core::stop_searching);
+    }
+    due.drain(..).for_each(wake);
 }
 
 /// Drops a waker that a timer had.

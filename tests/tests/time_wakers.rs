@@ -239,3 +239,38 @@ fn a_poll_with_another_waker_replaces_the_first() {
         assert_eq!(second.wakes(), 1, "woken once");
     });
 }
+
+/// A worker that wakes up for its timers counts as one that searches, so that nobody else is woken for
+/// what it will run itself. What a waker does that blocks is not that.
+#[test]
+fn a_waker_that_blocks_keeps_nobody_from_being_woken() {
+    within(LONG, || {
+        let runtime = runtime(3);
+        let (firing, ran) = (Event::new(), Event::new());
+        // One worker is inside a poll, in which it makes a task runnable.
+        let (begun, fires, runs) = (Event::new(), firing.clone(), ran.clone());
+        let inside = begun.clone();
+        let busy = runtime.spawn(async move {
+            inside.set();
+            fires.wait();
+            let own = runs.clone();
+            drop(filch::spawn(async move { own.set() }));
+            runs.wait();
+        });
+        begun.wait();
+        // Another one sleeps until a timer of its own is due. The third has nothing to do.
+        let waker = on_wake(move || {
+            firing.set();
+            ran.wait();
+        });
+        let armed = runtime.spawn(async move {
+            let mut sleep = filch::sleep(Duration::from_millis(100), ());
+            let poll = Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker));
+            assert!(poll.is_pending());
+            Some(sleep)
+        });
+        let sleep = futures_lite::future::block_on(armed).unwrap();
+        futures_lite::future::block_on(busy).unwrap();
+        drop(sleep);
+    });
+}

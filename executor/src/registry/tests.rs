@@ -1,6 +1,6 @@
 //! Entering, leaving, and finding all that are there.
 
-use super::{Registrar, Registry, part_of};
+use super::{LIMIT, NONE, Registrar, Registry, next_vacant, part_of, vacant};
 use crate::sync::Mutex;
 use crate::task::{self, JoinHandle, Keeper, Kept, PanicReporter, Ran, Runnable, Schedule, Slot};
 use std::future::poll_fn;
@@ -218,6 +218,14 @@ fn every_index_has_a_place_of_its_own() {
     let whole: Vec<_> = sizes.into_values().take(8).collect();
     assert_eq!(whole, [64, 64, 128, 256, 512, 1024, 2048, 4096]);
     assert_eq!(part_of(u32::MAX), (26, (1 << 31) - 1));
+}
+
+/// On a machine of 32 bits, too.
+#[test]
+fn a_vacant_place_tells_the_end_of_its_list_from_every_other_place() {
+    for next in [0, 1, LIMIT - 1, NONE] {
+        assert_eq!(next_vacant(vacant(next)), next);
+    }
 }
 
 /// The tasks of one thread leave, by its own hand or by another's, while a third one refers to all.
