@@ -84,6 +84,18 @@ fn each_of_the_other_workers_may_be_stuck() {
     });
 }
 
+/// It watches from its first sleep on, whether its thread or the one that starts it comes first.
+#[test]
+fn a_worker_that_had_nothing_to_do_since_its_start_watches() {
+    within(LONG, || {
+        for _ in 0..300 {
+            let runtime = runtime(2);
+            let task = runtime.spawn(stick_to(MILLI));
+            futures_lite::future::block_on(task).unwrap();
+        }
+    });
+}
+
 /// The root waits in a worker's place, which counts as idle.
 #[test]
 fn a_thread_in_block_on_fires_the_timers_of_a_stuck_worker() {

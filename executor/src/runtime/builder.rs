@@ -263,6 +263,8 @@ impl Builder {
             Ok(thread) => {
                 let shared = handle.shared();
                 shared.idle.give_back(seat, core, false, || shared.work_visible());
+                // If its thread has begun already, it did not find itself parked then.
+                shared.lay_to_rest(seat);
                 if shared.is_closed() {
                     seat.parker.unpark();
                 }
