@@ -9,7 +9,18 @@
 //!
 //! `LOOM_MAX_PREEMPTIONS` overrides the bounds.
 //!
-//! What they explored when they were last changed, by the command above:
+//! # What loom does not look for
+//!
+//! loom 0.7 remembers one access to each object, the last one. If a thread loads a word just before its
+//! read-modify-write of it, as most transitions of a task's state do, loom does not try that step before
+//! an earlier lone load of another thread: orders in which a *first look* sees the change already may be
+//! left out. So every such ordering has to be covered by a model in which the other side writes, too:
+//! with `State::load` relaxed, M8 (changing and lent), M9, M10 and M18 fail, and M5, M7 and the
+//! plain M8 do not.
+//!
+//! # What they explored
+//!
+//! When they were last changed, by the command above:
 //!
 //! | model | bound | executions |
 //! |---|---|---|
