@@ -1,9 +1,13 @@
 //! A worker's timers fire whoever works in its place, and whoever registered them.
 
-use filch_tests::{Blocker, Counter, Event, LONG, runtime, stopped, within};
+use filch::Runtime;
+use filch_tests::wakers::CountingWaker;
+use filch_tests::{Blocker, Counter, Event, LONG, process, runtime, stopped, watch, within};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -56,6 +60,78 @@ fn a_place_that_is_lent_with_timers_fires_them() {
                 begun.wait();
                 runtime.block_on(slept.happened());
             }
+        }
+    });
+}
+
+/// A runtime whose workers' threads begin when they are told to, a root having taken a worker's place.
+fn late_runtime(workers: usize) -> (Runtime, Arc<AtomicBool>) {
+    let begin = Arc::new(AtomicBool::new(false));
+    let told = begin.clone();
+    let mut builder = Runtime::builder();
+    builder.worker_threads(workers).thread_name("late").on_thread_start(move || {
+        // Not blocked, so that a thread that sleeps has begun.
+        while !told.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+    });
+    let runtime = builder.build().unwrap();
+    watch(runtime.handle());
+    (runtime, begin)
+}
+
+/// The root sleeps in the place of a worker whose thread begins only then: that one must not be told of
+/// timers in the root's stead.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_thread_that_begins_late_takes_no_timers_from_who_sleeps_in_its_place() {
+    within(LONG, || {
+        for _ in 0..50 {
+            let (runtime, begin) = late_runtime(1);
+            let (handle, over) = (runtime.handle().clone(), Event::new());
+            let until = over.clone();
+            let root = std::thread::spawn(move || handle.block_on(until.happened()));
+            let parked = || runtime.metrics().parked_workers == 1;
+            let asleep = |name: &str| {
+                process::thread_states()
+                    .iter()
+                    .any(|state| state.starts_with(name) && state.contains(": S"))
+            };
+            while !parked() {
+                std::thread::yield_now();
+            }
+            begin.store(true, Ordering::Relaxed);
+            while !asleep("late-0") {
+                std::thread::yield_now();
+            }
+            // A foreign thread's timer goes to the only worker.
+            let entered = runtime.handle().enter();
+            futures_lite::future::block_on(nap(MILLI));
+            drop(entered);
+            over.set();
+            root.join().unwrap();
+        }
+    });
+}
+
+/// The worker's thread begins while a root registers a timer in its place, and gets stuck: the thread
+/// must not become the watchman, who leaves out the timers of its own place.
+#[test]
+fn a_thread_that_begins_late_does_not_watch_in_place_of_a_worker_that_sleeps() {
+    within(LONG, || {
+        for round in 0..2_000_u32 {
+            let (runtime, begin) = late_runtime(2);
+            runtime.block_on(async move {
+                begin.store(true, Ordering::Relaxed);
+                // Other steps of the threads' way to sleep meet the registration each time.
+                for _ in 0..round % 512 {
+                    std::hint::spin_loop();
+                }
+                let (count, waker) = CountingWaker::new();
+                let mut sleep = filch::sleep(MILLI / 10, ());
+                assert!(Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker)).is_pending());
+                count.wait_for(1);
+            });
         }
     });
 }
