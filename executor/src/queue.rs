@@ -27,8 +27,9 @@ use crate::unwind;
 /// outside may wait so twice: with what was ahead of it in the injector, and then, since a worker
 /// takes several at a time, with what that worker had been woken for.
 ///
-/// The children that joins poll inside of a poll are a part of it. They make it 2 ms
-/// longer (8 ms if nobody is seen to wait), or as long as some children; then the next pick is made from the far ends.
+/// The children that joins poll inside of a poll are a part of it. While something is queued they make it
+/// 2 ms longer (8 ms if nobody is seen to wait), or as long as some children; then the next pick is made
+/// from the far ends.
 pub(crate) const FAIRNESS_INTERVAL: u32 = 31;
 
 /// How many tasks a thief takes at most at a time.

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// For how long children are polled in place, if each of them is short, while somebody waits.
 const PATIENCE: Duration = Duration::from_millis(2);
 
-/// The same if nobody is known to wait.
+/// The same if nobody is known to wait, and something is queued. If nothing is, there is no limit.
 const LONGEST: Duration = Duration::from_millis(8);
 
 /// After how many children it looks at the clock at the latest: so many, if short ones are followed by
@@ -52,14 +52,14 @@ impl Budget {
     }
 
     /// Whether a child may be polled at `now`, before the others' turn.
-    fn look(&mut self, now: Instant, somebody_waits: impl FnOnce() -> bool) -> bool {
+    fn look(&mut self, now: Instant, longest: impl FnOnce() -> Duration) -> bool {
         let elapsed = now.saturating_duration_since(self.looked).as_nanos();
         self.stride =
             adapted(self.stride, u64::try_from(elapsed).unwrap_or(u64::MAX), LONGEST_STRIDE);
         self.countdown = self.stride;
         self.looked = now;
         let since = now.saturating_duration_since(self.began);
-        let is_over = since >= LONGEST || since >= PATIENCE && somebody_waits();
+        let is_over = since >= PATIENCE && since >= longest();
         if is_over {
             self.began = now;
         }
@@ -96,15 +96,20 @@ impl Core {
     #[cold]
     fn may_go_on(&mut self) -> bool {
         let Self { handle, index, root, budget, .. } = self;
-        let somebody_waits = || {
+        let longest = || {
             let shared = handle.shared();
             let Worker { stealers, timers, .. } = &*shared.workers[*index];
-            stealers.has_woken()
+            let somebody_waits = stealers.has_woken()
                 || !shared.injector.is_empty()
                 || root.as_ref().is_some_and(|root| root.is_woken())
-                || timers.next() <= timers.now()
+                || timers.next() <= timers.now();
+            match (somebody_waits, stealers.is_empty()) {
+                (true, _) => PATIENCE,
+                (false, false) => LONGEST,
+                (false, true) => Duration::MAX,
+            }
         };
-        let may_go_on = budget.look(Instant::now(), somebody_waits);
+        let may_go_on = budget.look(Instant::now(), longest);
         if !may_go_on {
             self.queue.pick_fairly_next();
         }
@@ -131,11 +136,11 @@ mod tests {
     use super::*;
 
     /// How many children were allowed, one after the other, each of which takes so long.
-    fn allowed(budget: &mut Budget, start: Instant, each: Duration, somebody_waits: bool) -> u32 {
+    fn allowed(budget: &mut Budget, start: Instant, each: Duration, longest: Duration) -> u32 {
         let mut now = start;
         let mut count = 0;
         loop {
-            if !budget.counts_another() && !budget.look(now, || somebody_waits) {
+            if !budget.counts_another() && !budget.look(now, || longest) {
                 return count;
             }
             count += 1;
@@ -151,10 +156,10 @@ mod tests {
 
     #[test]
     fn many_short_children_are_allowed() {
-        for (somebody_waits, expected) in [(true, 100_000), (false, 400_000)] {
+        for (longest, expected) in [(PATIENCE, 100_000), (LONGEST, 400_000)] {
             let (mut budget, start) = budget();
             let each = Duration::from_nanos(20);
-            let count = allowed(&mut budget, start, each, somebody_waits);
+            let count = allowed(&mut budget, start, each, longest);
             assert!((expected..expected + LONGEST_STRIDE).contains(&count), "{count}");
         }
     }
@@ -163,10 +168,10 @@ mod tests {
     fn of_long_children_there_is_one_in_between() {
         let (mut budget, start) = budget();
         let each = Duration::from_millis(10);
-        let first = allowed(&mut budget, start, each, false);
+        let first = allowed(&mut budget, start, each, LONGEST);
         assert!(first < LONGEST_STRIDE, "how long they take is not known at first: {first}");
         let start = budget.looked + each;
-        assert_eq!(allowed(&mut budget, start, each, false), 0);
+        assert_eq!(allowed(&mut budget, start, each, LONGEST), 0);
         assert_eq!(budget.stride, 1);
     }
 }
