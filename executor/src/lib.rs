@@ -86,6 +86,7 @@ mod runtime;
 mod share;
 mod spawn;
 mod stats;
+mod stride;
 mod sync;
 mod task;
 mod tempo;

@@ -17,7 +17,7 @@ mod tests;
 pub(crate) use lease::{Lease, TimersRef};
 use phase::Phase;
 pub(crate) use source::{Source, real_time};
-pub(crate) use ticker::{Ticker, adapted};
+pub(crate) use ticker::Ticker;
 pub use virtual_time::ClockHold;
 pub(crate) use virtual_time::{Root, VirtualTime};
 pub(crate) use watch::{SLACK, Watch};

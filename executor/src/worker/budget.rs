@@ -13,15 +13,17 @@
 
 use super::{Core, Worker};
 use crate::stats::bump;
+use crate::stride::Stride;
 use crate::task::Runnable;
-use crate::timers::adapted;
-use std::time::{Duration, Instant};
+use crate::timers::real_time;
+use filch_timers::Clock;
 
-/// For how long children are polled in place, if each of them is short, while somebody waits.
-const PATIENCE: Duration = Duration::from_millis(2);
+/// For how long children are polled in place, if each of them is short, while somebody waits; in
+/// nanoseconds.
+const PATIENCE: u64 = 2_000_000;
 
 /// The same if nobody is known to wait, and something is queued. If nothing is, there is no limit.
-const LONGEST: Duration = Duration::from_millis(8);
+const LONGEST: u64 = 8_000_000;
 
 /// After how many children it looks at the clock at the latest: so many, if short ones are followed by
 /// long ones, are polled before that is seen.
@@ -29,36 +31,21 @@ const LONGEST_STRIDE: u32 = 127;
 
 /// One worker's way to tell when its other duties are due.
 pub(super) struct Budget {
-    /// In how many children the next look at the clock is.
-    countdown: u32,
-    /// How many children there are between two looks.
-    stride: u32,
-    looked: Instant,
+    /// To the next look at the clock.
+    stride: Stride,
     /// When the other duties had their turn for the sake of this budget.
-    began: Instant,
+    began: u64,
 }
 
 impl Budget {
     pub(super) fn new() -> Self {
-        let now = Instant::now();
-        Self { countdown: LONGEST_STRIDE, stride: LONGEST_STRIDE, looked: now, began: now }
-    }
-
-    /// Counts a child that is about to be polled; false: it is time for a look.
-    #[inline]
-    fn counts_another(&mut self) -> bool {
-        self.countdown -= 1;
-        self.countdown > 0
+        Self { stride: Stride::new(LONGEST_STRIDE, LONGEST_STRIDE), began: real_time().now() }
     }
 
     /// Whether a child may be polled at `now`, before the others' turn.
-    fn look(&mut self, now: Instant, longest: impl FnOnce() -> Duration) -> bool {
-        let elapsed = now.saturating_duration_since(self.looked).as_nanos();
-        self.stride =
-            adapted(self.stride, u64::try_from(elapsed).unwrap_or(u64::MAX), LONGEST_STRIDE);
-        self.countdown = self.stride;
-        self.looked = now;
-        let since = now.saturating_duration_since(self.began);
+    fn look(&mut self, now: u64, longest: impl FnOnce() -> u64) -> bool {
+        self.stride.begin(now);
+        let since = now.saturating_sub(self.began);
         let is_over = since >= PATIENCE && since >= longest();
         if is_over {
             self.began = now;
@@ -90,7 +77,7 @@ impl Core {
     /// Whether another child may be polled inside the current poll before the others' turn.
     #[inline]
     fn may_stay(&mut self) -> bool {
-        self.budget.counts_another() || self.may_go_on()
+        self.budget.stride.passes() || self.may_go_on()
     }
 
     #[cold]
@@ -106,10 +93,10 @@ impl Core {
             match (somebody_waits, stealers.is_empty()) {
                 (true, _) => PATIENCE,
                 (false, false) => LONGEST,
-                (false, true) => Duration::MAX,
+                (false, true) => u64::MAX,
             }
         };
-        let may_go_on = budget.look(Instant::now(), longest);
+        let may_go_on = budget.look(real_time().now(), longest);
         if !may_go_on {
             self.queue.pick_fairly_next();
         }
@@ -136,11 +123,11 @@ mod tests {
     use super::*;
 
     /// How many children were allowed, one after the other, each of which takes so long.
-    fn allowed(budget: &mut Budget, start: Instant, each: Duration, longest: Duration) -> u32 {
+    fn allowed(budget: &mut Budget, start: u64, each: u64, longest: u64) -> u32 {
         let mut now = start;
         let mut count = 0;
         loop {
-            if !budget.counts_another() && !budget.look(now, || longest) {
+            if !budget.stride.passes() && !budget.look(now, || longest) {
                 return count;
             }
             count += 1;
@@ -148,7 +135,7 @@ mod tests {
         }
     }
 
-    fn budget() -> (Budget, Instant) {
+    fn budget() -> (Budget, u64) {
         let budget = Budget::new();
         let start = budget.began;
         (budget, start)
@@ -158,8 +145,7 @@ mod tests {
     fn many_short_children_are_allowed() {
         for (longest, expected) in [(PATIENCE, 100_000), (LONGEST, 400_000)] {
             let (mut budget, start) = budget();
-            let each = Duration::from_nanos(20);
-            let count = allowed(&mut budget, start, each, longest);
+            let count = allowed(&mut budget, start, 20, longest);
             assert!((expected..expected + LONGEST_STRIDE).contains(&count), "{count}");
         }
     }
@@ -167,11 +153,11 @@ mod tests {
     #[test]
     fn of_long_children_there_is_one_in_between() {
         let (mut budget, start) = budget();
-        let each = Duration::from_millis(10);
+        let each = 10_000_000;
         let first = allowed(&mut budget, start, each, LONGEST);
         assert!(first < LONGEST_STRIDE, "how long they take is not known at first: {first}");
-        let start = budget.looked + each;
-        assert_eq!(allowed(&mut budget, start, each, LONGEST), 0);
-        assert_eq!(budget.stride, 1);
+        let next = start + u64::from(first + 1) * each;
+        assert_eq!(allowed(&mut budget, next, each, LONGEST), 0);
+        assert!(!budget.stride.passes(), "the clock is read before each");
     }
 }
