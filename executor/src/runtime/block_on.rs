@@ -50,7 +50,6 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
     let seat = Seat::new(index, false);
     let waker = std::sync::Arc::new(RootWaker { woken: AtomicBool::new(true), seat: seat.clone() });
     let mut registered = Some(shared.register_root(waker.clone()));
-    let signal = waker.clone();
     let mut root = RootFuture {
         future: pin!(Some(future)),
         waker: Waker::from(waker.clone()),
@@ -60,7 +59,7 @@ pub(super) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
     if let (Some(home), Some(core)) = (home, core) {
         unwind::never(|| {
             context::put_core(core);
-            context::with_core(|core| core.begin(signal));
+            context::with_core(|core| core.begin(root.signal.clone()));
             let stop = drive(handle, &seat, &mut root);
             debug_assert!(stop != Stop::Lent, "a borrowed core was lent");
             if root.outcome.is_some() {
@@ -101,12 +100,7 @@ fn hand_back(shared: &Shared, home: &Arc<Seat<Box<Core>>>) {
         *shared.spare.lock() = Some((home.clone(), core));
         return shared.stop_spare_if_closed();
     }
-    shared.idle.give_back(home, core, false, || shared.work_visible());
-    shared.lay_to_rest(home);
-    if shared.is_closed() && !mutated(Mutant::ForgetLentWorker) {
-        // Its thread may have found its core lent when it was told, and sleep again.
-        home.parker.unpark();
-    }
+    shared.give_core(home, core);
 }
 
 /// Wakes a root future.

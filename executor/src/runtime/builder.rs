@@ -262,12 +262,7 @@ impl Builder {
         match started {
             Ok(thread) => {
                 let shared = handle.shared();
-                shared.idle.give_back(seat, core, false, || shared.work_visible());
-                // If its thread has begun already, it did not find itself parked then.
-                shared.lay_to_rest(seat);
-                if shared.is_closed() {
-                    seat.parker.unpark();
-                }
+                shared.give_core(seat, core);
                 Ok(thread)
             }
             Err(error) => Err((error, core)),

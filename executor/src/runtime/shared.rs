@@ -7,7 +7,7 @@ use crate::context;
 use crate::idle::{Idle, Seat};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::deque::Injector;
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutant, Mutex, mutated};
 use crate::task::{Runnable, Schedule};
 use crate::tempo::Tempos;
 use crate::timers::{Source, Watch};
@@ -89,6 +89,17 @@ impl Shared {
     pub(crate) fn push_remote(&self, task: Runnable) {
         self.injector.push(task);
         self.idle.notify_remote();
+    }
+
+    /// Gives a core to its own thread, which may have begun to sleep without it.
+    pub(super) fn give_core(&self, seat: &Arc<Seat<Box<Core>>>, core: Box<Core>) {
+        self.idle.give_back(seat, core, false, || self.work_visible());
+        // The thread did not find itself parked then.
+        self.lay_to_rest(seat);
+        if self.is_closed() && !mutated(Mutant::ForgetLentWorker) {
+            // Nor did it have a core to stop when it was told.
+            seat.parker.unpark();
+        }
     }
 
     /// Gives up the core of a worker whose thread could not be started.
