@@ -263,13 +263,14 @@ impl<C> Idle<C> {
     }
 
     /// Whether the worker at `seat` was neither notified nor lent since it parked.
-    pub(crate) fn is_parked(&self, seat: &Arc<Seat<C>>) -> bool {
-        self.if_parked(seat, || ()).is_some()
+    fn is_parked(&self, seat: &Arc<Seat<C>>) -> bool {
+        self.while_parked(seat, || ()).is_some()
     }
 
-    /// Runs `f` if the worker at `seat` was neither notified nor lent since it parked; it is not
-    /// meanwhile.
-    pub(crate) fn if_parked<R>(&self, seat: &Arc<Seat<C>>, f: impl FnOnce() -> R) -> Option<R> {
+    /// Runs `f`, during which the worker at `seat` is neither notified nor lent. `None`: it was.
+    ///
+    /// `f` runs under the lock, so it must not notify anybody.
+    pub(crate) fn while_parked<R>(&self, seat: &Arc<Seat<C>>, f: impl FnOnce() -> R) -> Option<R> {
         let asleep = self.asleep.lock();
         // From the back: mostly it is the last one that parked.
         let is_parked = asleep.parked.iter().rev().any(|(other, _)| Arc::ptr_eq(other, seat));

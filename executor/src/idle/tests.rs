@@ -193,6 +193,18 @@ fn a_worker_that_is_unparked_for_another_reason_is_no_longer_parked() {
     assert_counts(&idle, 1, 0);
 }
 
+/// What is settled for a sleeper is settled before another thread takes its place, or not at all.
+#[test]
+fn nothing_is_settled_for_a_worker_that_was_notified_or_lent() {
+    let (idle, [first, second]) = all_parked();
+    assert_eq!(idle.while_parked(&first, || 5), Some(5));
+    assert!(idle.borrow_core().is_some_and(|(home, _)| Arc::ptr_eq(&home, &first)));
+    idle.notify_local();
+    for seat in [&first, &second] {
+        idle.while_parked(seat, || unreachable!("it is not parked any more"));
+    }
+}
+
 #[test]
 fn a_worker_whose_core_is_lent_finds_that_out() {
     let (idle, [first, second]) = all_parked();

@@ -19,42 +19,44 @@ impl Shared {
         if self.is_closed() {
             return Rest::Over;
         }
+        self.judge_watch(seat.index);
+        let Some(wake_up) = self.settle(seat) else { return Rest::Over };
         let source = self.source();
-        // Before T4: if the core is lent when this enters the list, that finds out.
-        let watched = if source.is_virtual() { NEVER } else { self.watch_until(seat) };
-        let Some(own) = self.rest_on_own(seat) else { return Rest::Over };
         if source.is_virtual() {
             if !mutated(Mutant::NoVirtualAdvance) {
                 context::without_core(self, || self.advance_if_idle());
             }
             return Rest::Until(None);
         }
-        let wake_up = own.min(watched);
         if wake_up != NEVER && wake_up <= source.now() {
             return Rest::Over;
         }
         Rest::Until(source.wake_up(wake_up))
     }
 
-    /// **T4**, unless the worker was notified or lent meanwhile.
+    /// **T4–T6**: has the thread at `seat` told of timers, and gives the time until which it may
+    /// sleep. `None`: its worker was notified, or another thread works in its place.
     ///
-    /// While it is parked, its core is not lent: who borrows it later sleeps later, and so is the
-    /// sleeper then. A thread that came after it would be woken in its stead, and has no core.
-    fn rest_on_own(&self, seat: &Arc<Seat<Box<Core>>>) -> Option<u64> {
-        let timers = &self.workers[seat.index].timers;
-        self.idle.if_parked(seat, || timers.rest_on(&seat.parker))
+    /// That one has to be told of the worker's timers then; and as the watchman, who leaves out the
+    /// timers of its own place, a thread relies on nobody being at work there. Hence the lock: who
+    /// takes the place comes after all this, and takes the thread off the watch.
+    fn settle(&self, seat: &Arc<Seat<Box<Core>>>) -> Option<u64> {
+        self.idle.while_parked(seat, || {
+            let own = self.workers[seat.index].timers.rest_on(&seat.parker);
+            if self.workers.len() == 1 || self.source().is_virtual() {
+                return own;
+            }
+            let others = || self.earliest_except(seat.index);
+            own.min(self.watch().keep(seat.index, &seat.parker, others))
+        })
     }
 
-    /// When this sleeper has to look after the others' timers; [`NEVER`] if another one does.
-    fn watch_until<C>(&self, seat: &Seat<C>) -> u64 {
-        if self.workers.len() == 1 {
-            return NEVER;
-        }
-        let others = || self.earliest_except(seat.index);
-        if self.watch().is_over(|| self.source().now()) && !self.is_late(others()) {
+    /// Notes whether it was in vain that the watchman woke.
+    fn judge_watch(&self, index: usize) {
+        let is_late = || self.is_late(self.earliest_except(index));
+        if self.watch().is_over(|| self.source().now()) && !is_late() {
             self.watch().was_fruitless();
         }
-        self.watch().keep(seat.index, &seat.parker, others)
     }
 
     /// Whether a worker should have fired what was due then.
@@ -81,15 +83,11 @@ impl Shared {
     /// up if there are timers: its worker was given to it while it slept.
     pub(crate) fn lay_to_rest(&self, seat: &Arc<Seat<Box<Core>>>) {
         // Else it is awake, or who has its core looks after the timers.
-        let Some(own) = self.rest_on_own(seat) else { return };
+        let Some(wake_up) = self.settle(seat) else { return };
         if self.source().is_virtual() {
             return context::without_core(self, || self.advance_if_idle());
         }
-        let others = || self.earliest_except(seat.index);
-        let watches =
-            self.workers.len() > 1 && self.watch().keep(seat.index, &seat.parker, others) != NEVER;
-        // A thread whose core was lent meanwhile has to leave the list.
-        if own != NEVER || watches || !self.idle.is_parked(seat) {
+        if wake_up != NEVER {
             seat.parker.unpark();
         }
     }
