@@ -299,9 +299,8 @@ pub(crate) fn cancel_in_turn(handle: &Handle, task: Runnable) {
 pub(crate) fn push_woken(shared: usize, task: Runnable) -> Option<Runnable> {
     let mut task = Some(task);
     // The thread-local may be gone: a wake from another one's destructor goes the foreign way.
-    let _ = CONTEXT.try_with(|context| {
-        let Ok(mut core) = context.core.try_borrow_mut() else { return };
-        if let Some(core) = core.as_mut().filter(|core| core.works_for(shared))
+    try_with_core(|core| {
+        if core.works_for(shared)
             && let Some(task) = task.take()
         {
             match RUN.with(|run| run.woken.get()) {
@@ -318,9 +317,8 @@ pub(crate) fn push_woken(shared: usize, task: Runnable) -> Option<Runnable> {
 #[inline]
 pub(crate) fn push_spawned(shared: &Arc<Shared>, task: Runnable) -> Option<Runnable> {
     let mut task = Some(task);
-    let _ = CONTEXT.try_with(|context| {
-        let Ok(mut core) = context.core.try_borrow_mut() else { return };
-        if let Some(core) = core.as_mut().filter(|core| Arc::ptr_eq(core.handle.shared(), shared))
+    try_with_core(|core| {
+        if Arc::ptr_eq(core.handle.shared(), shared)
             && let Some(task) = task.take()
         {
             core.push_spawned(task);
@@ -356,18 +354,15 @@ fn address_of(shared: &Shared) -> usize {
 /// Spawns through this thread's core; gives the future back if there is none.
 #[inline]
 pub(crate) fn spawn_local<F, R>(future: F, spawn: impl FnOnce(&mut Core, F) -> R) -> Result<R, F> {
+    if has_overrides() {
+        return Err(future);
+    }
     let mut future = Some(future);
-    let spawned = CONTEXT.try_with(|context| {
-        if has_overrides() {
-            return None;
-        }
-        let mut core = context.core.try_borrow_mut().ok()?;
-        Some(spawn(core.as_mut()?, future.take()?))
-    });
+    let spawned = try_with_core(|core| future.take().map(|future| spawn(core, future))).flatten();
     match (spawned, future) {
-        (Ok(Some(spawned)), _) => Ok(spawned),
-        (_, Some(future)) => Err(future),
-        (_, None) => unreachable!("the future is taken only to be spawned"),
+        (Some(spawned), _) => Ok(spawned),
+        (None, Some(future)) => Err(future),
+        (None, None) => unreachable!("the future is taken only to be spawned"),
     }
 }
 
@@ -407,11 +402,8 @@ fn has_overrides() -> bool {
 
 /// The runtime that `spawn` would use on this thread.
 pub(crate) fn current() -> Result<Handle, NoRuntime> {
-    let clone = |core: &Option<Box<Core>>| core.as_ref().map(|core| core.handle.clone());
-    let own =
-        || CONTEXT.try_with(|context| clone(&*context.core.try_borrow().ok()?)).ok().flatten();
     if !has_overrides()
-        && let Some(handle) = own()
+        && let Some(handle) = try_with_core(|core| core.handle.clone())
     {
         return Ok(handle);
     }

@@ -35,8 +35,7 @@ impl Keeper for WorkerKeeper<'_> {
     }
 
     fn wake_joiner(&self, waker: Waker, left: LeftJoinSlot) {
-        drop(left);
-        context::wake_on_top(|| task::wake(waker));
+        ThisWorker.wake_joiner(waker, left);
     }
 }
 
