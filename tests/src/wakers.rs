@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::task::{RawWaker, RawWakerVTable, Wake, Waker};
 
 /// Counts how often it is woken; its `Arc`'s count says how many of its wakers there are.
+///
+/// A wake that consumes the waker is counted when that is gone.
 #[derive(Default)]
-pub struct CountingWaker(Counter);
+pub struct CountingWaker(Arc<Counter>);
 
 impl CountingWaker {
     /// The counter and a waker for it.
@@ -40,7 +42,9 @@ impl CountingWaker {
 
 impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
+        let counter = self.0.clone();
+        drop(self);
+        counter.add();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
