@@ -46,7 +46,7 @@ struct Run {
 /// Where a woken task goes.
 #[derive(Clone, Copy)]
 enum Place {
-    /// Behind the others.
+    /// Behind the others, but for the first that a task wakes.
     Behind,
     /// On top of the queue.
     OnTop,
@@ -303,7 +303,9 @@ pub(crate) fn push_woken(shared: usize, task: Runnable) -> Option<Runnable> {
         if core.works_for(shared)
             && let Some(task) = task.take()
         {
-            match RUN.with(|run| run.woken.get()) {
+            let (place, in_task) = RUN.with(|run| (run.woken.get(), run.task.get() != 0));
+            match place {
+                Place::Behind if in_task => core.push_successor(task),
                 Place::Behind => core.push_woken(task),
                 Place::OnTop => core.push_spawned(task),
                 Place::Caught => core.catch(task),

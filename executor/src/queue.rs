@@ -2,10 +2,18 @@
 //!
 //! A worker has two deques, both open to thieves:
 //!
-//! * `spawned`, last in first out: what its tasks spawn, and the joiners of tasks that completed.
-//!   Running a tree of tasks depth first keeps its live part as small as one path; first come
-//!   first served would unfold the whole tree before it finishes a leaf (and cost gigabytes).
+//! * `spawned`, last in first out: what its tasks spawn, the joiners of tasks that completed, and
+//!   now and then a successor. Running a tree of tasks depth first keeps its live part as small as
+//!   one path; first come first served would unfold the whole tree before it finishes a leaf (and
+//!   cost gigabytes).
 //! * `woken`, first in first out: what its tasks wake, yields, and what comes from outside.
+//!
+//! A **successor** is the first task that a running one wakes, if nothing is in `spawned`. It is the next
+//! to run, although others may have been woken before: it finds in the cache what it was woken for,
+//! and what the two exchange piles up to larger portions. (Sixteen tasks at one channel of a hundred
+//! places exchange forty messages in a poll, and eight if all of them take turns.) After
+//! [`LONGEST_STREAK`] successors in a row it is the turn of the others. If there are no others it goes
+//! to `woken`, out of which a last task is taken with one barrier less.
 //!
 //! Depth first starves whoever waits at the bottom or in the other deque, so every
 //! [`FAIRNESS_INTERVAL`]th pick is made from the far ends, in turn: the oldest woken, the injector,
@@ -32,6 +40,11 @@ use crate::unwind;
 /// from the far ends.
 pub(crate) const FAIRNESS_INTERVAL: u32 = 31;
 
+/// How many successors run in a row while others wait that were woken before them.
+///
+/// Tokio does so with its LIFO slot, and as often. Here thieves can take it, too.
+const LONGEST_STREAK: u32 = 3;
+
 /// How many tasks a thief takes at most at a time.
 const STEAL_LIMIT: usize = 32;
 
@@ -40,6 +53,10 @@ pub(crate) struct LocalQueue {
     spawned: Worker<Runnable>,
     woken: Worker<Runnable>,
     picks: u32,
+    /// Which pick's task was the last to wake another.
+    woke_at: u32,
+    /// How many successors went on top since a task was picked from `woken`.
+    streak: u32,
 }
 
 /// The thieves' side.
@@ -52,7 +69,7 @@ impl LocalQueue {
     pub(crate) fn new() -> (Self, Stealers) {
         let (spawned, woken) = (Worker::new_lifo(), Worker::new_fifo());
         let stealers = Stealers { spawned: spawned.stealer(), woken: woken.stealer() };
-        (Self { spawned, woken, picks: 0 }, stealers)
+        (Self { spawned, woken, picks: 0, woke_at: 0, streak: 0 }, stealers)
     }
 
     /// Puts a task on top: it is the next to run.
@@ -65,6 +82,23 @@ impl LocalQueue {
     #[inline]
     pub(crate) fn push_woken(&self, task: Runnable) {
         unwind::never(|| self.woken.push(task));
+    }
+
+    /// Puts a task that the running one has woken on top, if it is its successor, else behind the
+    /// others.
+    #[inline]
+    pub(crate) fn push_successor(&mut self, task: Runnable) {
+        let is_first = self.woke_at != self.picks;
+        self.woke_at = self.picks;
+        if is_first
+            && self.streak < LONGEST_STREAK
+            && !self.woken.is_empty()
+            && self.spawned.is_empty()
+        {
+            self.streak += 1;
+            return self.push_spawned(task);
+        }
+        self.push_woken(task);
     }
 
     /// The task on top.
@@ -85,7 +119,10 @@ impl LocalQueue {
         if fairly && let Some(task) = self.pick_fairly(own, injector) {
             return Some(task);
         }
-        self.spawned.pop().or_else(|| self.woken.pop())
+        self.spawned.pop().or_else(|| {
+            self.streak = 0;
+            self.woken.pop()
+        })
     }
 
     /// Counts a task as picked that was in no queue.

@@ -133,6 +133,13 @@ impl Core {
         self.notify();
     }
 
+    /// Queues a task that the running one has woken.
+    #[inline]
+    pub(crate) fn push_successor(&mut self, task: Runnable) {
+        self.queue.push_successor(task);
+        self.notify();
+    }
+
     #[inline]
     pub(crate) fn catch(&mut self, task: Runnable) {
         debug_assert!(self.caught.is_none(), "two tasks were woken at once");

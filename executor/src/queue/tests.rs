@@ -63,6 +63,11 @@ impl Queues {
         numbers.into_iter().for_each(|number| self.local.push_woken(task(number)));
     }
 
+    /// As by the task that was picked last.
+    fn wake_from_task(&mut self, numbers: impl IntoIterator<Item = usize>) {
+        numbers.into_iter().for_each(|number| self.local.push_successor(task(number)));
+    }
+
     fn inject(&self, numbers: impl IntoIterator<Item = usize>) {
         numbers.into_iter().for_each(|number| self.injector.push(task(number)));
     }
@@ -91,6 +96,52 @@ fn spawned_tasks_come_first_and_depth_first_and_woken_ones_in_order() {
     queues.wake([13]);
     assert_eq!(queues.picks(9), [3, 0, 10, 11, 12, 13]);
     assert_eq!(queues.pick(), None);
+}
+
+#[test]
+fn the_first_task_that_a_task_wakes_is_the_next_to_run() {
+    let mut queues = Queues::new();
+    queues.wake([10, 11, 12]);
+    assert_eq!(queues.pick(), Some(10));
+    queues.wake_from_task([0, 1, 2]);
+    assert_eq!(queues.picks(6), [0, 11, 12, 1, 2]);
+}
+
+#[test]
+fn tasks_that_a_task_wakes_are_in_order_if_nobody_else_waits() {
+    let mut queues = Queues::new();
+    queues.wake([10]);
+    assert_eq!(queues.pick(), Some(10));
+    queues.wake_from_task([0, 1, 2]);
+    assert_eq!(queues.picks(4), [0, 1, 2]);
+}
+
+#[test]
+fn a_task_that_a_task_wakes_beside_what_it_spawns_waits_for_its_turn() {
+    let mut queues = Queues::new();
+    queues.wake([10, 11]);
+    assert_eq!(queues.pick(), Some(10));
+    queues.spawn([20]);
+    queues.wake_from_task([0]);
+    assert_eq!(queues.picks(4), [20, 11, 0]);
+}
+
+/// Two tasks that wake each other by turns, and two that yield.
+#[test]
+fn after_some_successors_it_is_the_turn_of_the_others() {
+    let mut queues = Queues::new();
+    queues.wake([0, 10, 11]);
+    let mut picked = Vec::new();
+    for _ in 0..12 {
+        let task = queues.pick().expect("there are always three");
+        picked.push(task);
+        if task < 10 {
+            queues.wake_from_task([1 - task]);
+        } else {
+            queues.wake([task]);
+        }
+    }
+    assert_eq!(picked, [0, 1, 0, 1, 10, 11, 0, 1, 0, 1, 10, 11]);
 }
 
 #[test]

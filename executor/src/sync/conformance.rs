@@ -23,13 +23,15 @@ macro_rules! conformance {
             fn lifo_gives_the_newest_to_its_owner_and_the_oldest_to_thieves() {
                 let worker = Worker::new_lifo();
                 let stealer = worker.stealer();
+                assert!(worker.is_empty());
                 filled(&worker, 0..3);
                 assert_eq!(stealer.len(), 3);
                 assert_eq!(success(stealer.steal()), Some(Box::new(0)));
                 assert_eq!(worker.pop(), Some(Box::new(2)));
+                assert!(!worker.is_empty());
                 assert_eq!(worker.pop(), Some(Box::new(1)));
                 assert_eq!(worker.pop(), None);
-                assert!(stealer.is_empty());
+                assert!(worker.is_empty() && stealer.is_empty());
             }
 
             #[test]
@@ -39,8 +41,10 @@ macro_rules! conformance {
                 filled(&worker, 0..3);
                 assert_eq!(worker.pop(), Some(Box::new(0)));
                 assert_eq!(success(stealer.steal()), Some(Box::new(1)));
+                assert!(!worker.is_empty());
                 assert_eq!(worker.pop(), Some(Box::new(2)));
                 assert_eq!(worker.pop(), None);
+                assert!(worker.is_empty());
             }
 
             #[test]

@@ -117,6 +117,12 @@ impl<T> Worker<T> {
         Stealer { inner: self.inner.clone() }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        let back = self.inner.back.load(Ordering::Relaxed);
+        let front = self.inner.front.load(Ordering::SeqCst);
+        Inner::<T>::len(front, back) <= 0
+    }
+
     pub(crate) fn push(&self, item: T) {
         let back = self.inner.back.load(Ordering::Relaxed);
         self.inner.place(back).write(item);
