@@ -4,56 +4,28 @@
 //! one instruction to reach, also while the thread is being torn down. [`CONTEXT`] holds the
 //! worker's [`Core`], while the thread has one, and the handles that were entered.
 
+mod entered;
+mod poll;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
-use crate::runtime::{Handle, NoRuntime, Shared};
+pub(crate) use entered::{Driving, Entered, current, enter, now, owns, timers};
+pub(crate) use poll::{
+    Polled, draws_reference, enter_task, is_join_slot_left, lend_join_slot, may_nest, nested,
+    returns_reference, takes_join_slot, wakes_itself,
+};
+
+use crate::runtime::{Handle, Shared};
 use crate::sync::{Arc, local};
-use crate::task::{self, Drawn, RESERVE, Runnable};
-use crate::timers::TimersRef;
+use crate::task::{self, Runnable};
 use crate::unwind;
 use crate::worker::{self, Core};
+use entered::has_overrides;
+use poll::{Place, RUN};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::mem::ManuallyDrop;
-use std::num::NonZeroUsize;
-use std::time::Instant;
 
-/// What the current poll is about.
-struct Run {
-    /// The address of the task that is being polled; 0: none.
-    task: Cell<usize>,
-    /// Whether the task woke itself since its poll began.
-    woke_itself: Cell<bool>,
-    /// How many references to the task were drawn from its reserve since its poll began.
-    drawn: Cell<Drawn>,
-    /// How many handles were entered by users since the poll (or the work of this thread) began.
-    overrides: Cell<usize>,
-    /// Where tasks go that are woken just now.
-    woken: Cell<Place>,
-    /// The address of the complete task whose join slot is lent to its handle; 0: none.
-    join_slot: Cell<usize>,
-    /// How many tasks are being run inside each other's polls.
-    depth: Cell<usize>,
-    /// The address of the runtime that waits for this thread although it has no core; 0: none.
-    awaited_by: Cell<usize>,
-    /// How many tasks are being cancelled inside each other's destructors, and which wait for that;
-    /// see [`cancel_in_turn`].
-    refusals: Cell<usize>,
-    refused: ManuallyDrop<RefCell<Vec<(Handle, Runnable)>>>,
-}
-
-/// Where a woken task goes.
-#[derive(Clone, Copy)]
-enum Place {
-    /// Behind the others, but for the first that a task wakes.
-    Behind,
-    /// On top of the queue.
-    OnTop,
-    /// To the caller of [`catch_woken`].
-    Caught,
-}
-
+/// What lasts longer than a poll.
 struct Context {
     core: RefCell<Option<Box<Core>>>,
     /// The handles entered on this thread, each with its guard's number, the last one on top.
@@ -67,18 +39,6 @@ struct Context {
 }
 
 local! {
-    static RUN: Run = Run {
-        task: Cell::new(0),
-        woke_itself: Cell::new(false),
-        drawn: Cell::new(0),
-        overrides: Cell::new(0),
-        woken: Cell::new(Place::Behind),
-        join_slot: Cell::new(0),
-        depth: Cell::new(0),
-        awaited_by: Cell::new(0),
-        refusals: Cell::new(0),
-        refused: ManuallyDrop::new(RefCell::new(Vec::new())),
-    };
     static CONTEXT: Context = Context {
         core: RefCell::new(None),
         entered: RefCell::new(Vec::new()),
@@ -86,119 +46,6 @@ local! {
         foreign_timers: Cell::new(0),
         driving: Cell::new(false),
     };
-}
-
-/// The time in which a task is being polled on this thread.
-pub(crate) struct TaskScope {
-    outer_task: usize,
-    outer_woke_itself: bool,
-    outer_drawn: Drawn,
-    outer_overrides: usize,
-}
-
-/// Marks the task at `address` as the one being polled.
-#[inline]
-pub(crate) fn enter_task(address: NonZeroUsize) -> TaskScope {
-    RUN.with(|run| TaskScope {
-        outer_task: run.task.replace(address.get()),
-        outer_woke_itself: run.woke_itself.replace(false),
-        outer_drawn: run.drawn.replace(0),
-        // What a root has entered on this thread is not its tasks' business.
-        outer_overrides: run.overrides.replace(0),
-    })
-}
-
-/// What a task did to itself while it was polled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Polled {
-    pub(crate) woke_itself: bool,
-    /// How many references it drew from its reserve.
-    pub(crate) drawn: Drawn,
-}
-
-impl TaskScope {
-    /// Ends the scope and tells what the task did in it.
-    #[inline]
-    pub(crate) fn leave(self) -> Polled {
-        RUN.with(|run| {
-            run.task.set(self.outer_task);
-            run.overrides.set(self.outer_overrides);
-            Polled {
-                woke_itself: run.woke_itself.replace(self.outer_woke_itself),
-                drawn: run.drawn.replace(self.outer_drawn),
-            }
-        })
-    }
-}
-
-/// Notes a wake of the task that is being polled right here; false: it is another task.
-///
-/// Such a wake needs no atomic operation: it happens before the next poll by program order, and
-/// the queue carries that to another worker.
-#[inline]
-pub(crate) fn wakes_itself(address: NonZeroUsize) -> bool {
-    let itself = RUN.try_with(|run| {
-        let itself = run.task.get() == address.get();
-        if itself {
-            run.woke_itself.set(true);
-        }
-        itself
-    });
-    itself.unwrap_or(false)
-}
-
-/// Takes a reference to the task out of its reserve; false: the task is not the one that is being
-/// polled right here, or its reserve is empty.
-#[inline]
-pub(crate) fn draws_reference(address: NonZeroUsize) -> bool {
-    let drawn = RUN.try_with(|run| {
-        let draws = run.task.get() == address.get() && run.drawn.get() < RESERVE;
-        if draws {
-            run.drawn.set(run.drawn.get() + 1);
-        }
-        draws
-    });
-    drawn.unwrap_or(false)
-}
-
-/// Puts a reference to the task back into its reserve; false: the task is not the one that is being
-/// polled right here, or its reserve is twice as large as it should be.
-#[inline]
-pub(crate) fn returns_reference(address: NonZeroUsize) -> bool {
-    let returned = RUN.try_with(|run| {
-        let returns = run.task.get() == address.get() && run.drawn.get() > -RESERVE;
-        if returns {
-            run.drawn.set(run.drawn.get() - 1);
-        }
-        returns
-    });
-    returned.unwrap_or(false)
-}
-
-/// Lends the right to the join slot of the complete task at `address` to its handle, if that is
-/// given up on this thread.
-#[inline]
-pub(crate) fn lend_join_slot(address: NonZeroUsize) {
-    RUN.with(|run| run.join_slot.set(address.get()));
-}
-
-/// Takes over the right that was lent; false: it is not that of this task, or somebody has it.
-#[inline]
-pub(crate) fn takes_join_slot(address: NonZeroUsize) -> bool {
-    let taken = RUN.try_with(|run| {
-        let takes = run.join_slot.get() == address.get();
-        if takes {
-            run.join_slot.set(0);
-        }
-        takes
-    });
-    taken.unwrap_or(false)
-}
-
-/// Ends the lending; true: the right is still there.
-#[inline]
-pub(crate) fn is_join_slot_left() -> bool {
-    RUN.with(|run| run.join_slot.replace(0)) != 0
 }
 
 /// Runs `wake`, and puts the task of this thread's runtime that it wakes on top of the queue.
@@ -233,21 +80,6 @@ pub(crate) fn run_from_top(deepest: usize, is_meant: impl FnOnce(&Runnable) -> b
         worker::run_in_place(task);
         RUN.with(|run| run.depth.set(depth));
     }
-}
-
-/// Whether less than `deepest` children are being run inside each other's polls.
-#[inline]
-pub(crate) fn may_nest(deepest: usize) -> bool {
-    RUN.with(|run| run.depth.get()) < deepest
-}
-
-/// Runs `poll`, which is that of a child inside its parent's, and does not unwind.
-#[inline]
-pub(crate) fn nested<R>(poll: impl FnOnce() -> R) -> R {
-    let depth = RUN.with(|run| run.depth.replace(run.depth.get() + 1));
-    let result = poll();
-    RUN.with(|run| run.depth.set(depth));
-    result
 }
 
 /// Drops a value of a user's type; a panic in its destructor is one that nobody collects.
@@ -394,134 +226,4 @@ pub(crate) fn put_core(core: Box<Core>) {
 /// Takes this thread's core away.
 pub(crate) fn take_core() -> Option<Box<Core>> {
     CONTEXT.with(|context| context.core.borrow_mut().take())
-}
-
-/// Whether the user has entered another runtime's handle in this poll.
-#[inline]
-fn has_overrides() -> bool {
-    RUN.with(|run| run.overrides.get()) > 0
-}
-
-/// The runtime that `spawn` would use on this thread.
-pub(crate) fn current() -> Result<Handle, NoRuntime> {
-    if !has_overrides()
-        && let Some(handle) = try_with_core(|core| core.handle.clone())
-    {
-        return Ok(handle);
-    }
-    let top = |context: &Context| context.entered.borrow().last().map(|(_, handle)| handle.clone());
-    CONTEXT.try_with(top).ok().flatten().ok_or(NoRuntime)
-}
-
-/// The time on the clock of the runtime that `spawn` would use on this thread.
-#[inline]
-pub(crate) fn now() -> Result<Instant, NoRuntime> {
-    if !has_overrides()
-        && let Some(now) = with_core(|core| core.timers().source().instant())
-    {
-        return Ok(now);
-    }
-    Ok(current()?.shared().source().instant())
-}
-
-/// Where a timer that is registered on this thread goes, and whether that worker's place is this
-/// thread's.
-#[inline]
-pub(crate) fn timers() -> Result<(TimersRef, bool), NoRuntime> {
-    if !has_overrides()
-        && let Some(timers) = with_core(|core| core.timers().reference())
-    {
-        return Ok((timers, true));
-    }
-    let handle = current()?;
-    let workers = &handle.shared().workers;
-    let turn = CONTEXT.try_with(|context| {
-        let turn = context.foreign_timers.get().wrapping_add(1);
-        context.foreign_timers.set(turn);
-        // Short-lived threads begin with different workers.
-        turn.wrapping_add(std::ptr::from_ref(context).addr() >> 12)
-    });
-    let timers = workers[turn.unwrap_or(0) % workers.len()].timers.reference();
-    let own = owns(&timers);
-    Ok((timers, own))
-}
-
-/// Whether this thread works in the place of the worker with these timers.
-#[inline]
-pub(crate) fn owns(timers: &TimersRef) -> bool {
-    with_core(|core| core.timers().reference() == *timers).unwrap_or(false)
-}
-
-/// Makes `handle` this thread's current one until the guard is dropped.
-///
-/// `by_user`: beside the work that this thread does for a runtime; else it is for that work.
-pub(crate) fn enter(handle: Handle, by_user: bool) -> Entered {
-    let number = CONTEXT.with(|context| {
-        let number = context.guards.get() + 1;
-        context.guards.set(number);
-        context.entered.borrow_mut().push((number, handle));
-        number
-    });
-    RUN.with(|run| {
-        let before = run.overrides.replace(0);
-        run.overrides.set(if by_user { before + 1 } else { 0 });
-        let restored = (!by_user).then_some(before);
-        Entered { number, restored, thread_bound: std::marker::PhantomData }
-    })
-}
-
-/// The time in which a handle is the current one.
-pub(crate) struct Entered {
-    number: u64,
-    /// How many overrides there were before; `None`: the guard is one itself.
-    restored: Option<usize>,
-    /// The guard has to be dropped where it was made.
-    thread_bound: std::marker::PhantomData<*const ()>,
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        RUN.with(|run| {
-            let now = run.overrides.get();
-            run.overrides.set(self.restored.unwrap_or(now.saturating_sub(1)));
-        });
-        let on_top = CONTEXT.try_with(|context| {
-            let mut entered = context.entered.borrow_mut();
-            let Some(place) = entered.iter().position(|(number, _)| *number == self.number) else {
-                return true;
-            };
-            let on_top = place + 1 == entered.len();
-            // What is still on top of the runtime's own entry are guards that the root forgot.
-            let end = if self.restored.is_some() { entered.len() } else { place + 1 };
-            let left: Vec<_> = entered.drain(place..end).collect();
-            // Outside of the borrow: this may be the last handle of a runtime.
-            drop(entered);
-            drop(left);
-            on_top || self.restored.is_some()
-        });
-        if on_top.is_ok_and(|on_top| !on_top) && !std::thread::panicking() {
-            panic!("`EnterGuard`s dropped out of order: drop the one made last first");
-        }
-    }
-}
-
-/// The time in which this thread drives a root future or a worker's loop.
-pub(crate) struct Driving {
-    /// How deep the thread is in destructors outside.
-    refusals: usize,
-}
-
-impl Driving {
-    /// Begins it; `None`: the thread drives already.
-    pub(crate) fn begin() -> Option<Self> {
-        let begins = CONTEXT.with(|context| !context.driving.replace(true));
-        begins.then(|| Self { refusals: RUN.with(|run| run.refusals.replace(0)) })
-    }
-}
-
-impl Drop for Driving {
-    fn drop(&mut self) {
-        RUN.with(|run| run.refusals.set(self.refusals));
-        let _ = CONTEXT.try_with(|context| context.driving.set(false));
-    }
 }

@@ -1,8 +1,9 @@
 //! What a thread knows, and how what it knows is nested.
 
 use super::*;
-use crate::task::{self, Keeper, Kept, PanicReporter, Ran, Schedule, Slot};
-use crate::{Builder, Runtime};
+use crate::task::{self, Keeper, Kept, PanicReporter, RESERVE, Ran, Schedule, Slot};
+use crate::{Builder, NoRuntime, Runtime};
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn address(number: usize) -> NonZeroUsize {

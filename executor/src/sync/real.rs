@@ -67,8 +67,8 @@ pub(crate) const fn mutated(_fault: super::Mutant) -> bool {
 
 /// Declares thread-locals, with initializers that are constants.
 macro_rules! local {
-    ($(static $name:ident: $type:ty = $init:expr;)*) => {
-        std::thread_local! { $(static $name: $type = const { $init };)* }
+    ($($visibility:vis static $name:ident: $type:ty = $init:expr;)*) => {
+        std::thread_local! { $($visibility static $name: $type = const { $init };)* }
     };
 }
 pub(crate) use local;
