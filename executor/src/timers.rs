@@ -141,34 +141,20 @@ impl WorkerTimers {
     }
 
     /// Registers a timer. `own`: the caller works in this worker's place.
+    #[inline]
     pub(crate) fn insert(&self, deadline: u64, waker: Waker, own: bool) -> Result<Key, Refused> {
-        match self.try_insert(deadline, waker, own) {
-            Ok((key, earlier)) => {
-                self.tell(earlier);
-                Ok(key)
-            }
-            Err((refused, waker)) => {
-                drop_waker(Some(waker));
-                Err(refused)
-            }
-        }
-    }
-
-    fn try_insert(
-        &self,
-        deadline: u64,
-        waker: Waker,
-        own: bool,
-    ) -> Result<(Key, Option<Earlier>), (Refused, Waker)> {
         let mut inner = self.inner.lock();
-        if inner.phase != Phase::Open {
-            return Err((Refused::Closed, waker));
-        }
-        if deadline <= inner.wheel.now() {
-            return Err((Refused::Due, waker));
+        if inner.phase != Phase::Open || deadline <= inner.wheel.now() {
+            let is_open = inner.phase == Phase::Open;
+            drop(inner);
+            drop_waker(Some(waker));
+            return Err(if is_open { Refused::Due } else { Refused::Closed });
         }
         let key = inner.wheel.insert(deadline, waker);
-        Ok((key, self.lower(&inner, deadline, own)))
+        let earlier = self.lower(&inner, deadline, own);
+        drop(inner);
+        self.tell(earlier);
+        Ok(key)
     }
 
     /// Gives a timer another deadline. False: it has fired, or the runtime has shut down; there is
@@ -192,6 +178,7 @@ impl WorkerTimers {
     }
 
     /// Takes a timer out; the caller drops its waker.
+    #[inline]
     pub(crate) fn cancel(&self, key: Key) -> Option<Waker> {
         if mutated(Mutant::CancelInTwoSteps) {
             let waker = self.inner.lock().wheel.get(key).cloned();
@@ -243,16 +230,19 @@ impl WorkerTimers {
     }
 
     /// **T1**: publishes an earlier deadline.
+    #[inline]
     fn lower(&self, inner: &Inner, deadline: u64, own: bool) -> Option<Earlier> {
-        if deadline >= self.next() {
-            return None;
-        }
+        (deadline < self.next()).then(|| self.lower_to(inner, deadline, own))
+    }
+
+    #[cold]
+    fn lower_to(&self, inner: &Inner, deadline: u64, own: bool) -> Earlier {
         // Ordering: Relaxed. The lock orders it against the owner on its way to sleep; the fence in
         // `is_too_late_for` against the watchman.
         self.next.store(deadline, Ordering::Relaxed);
         let sleeper = inner.sleeper.as_ref().filter(|_| !own).cloned();
         let watch = inner.watch.as_ref().filter(|watch| watch.is_too_late_for(deadline)).cloned();
-        Some(Earlier { sleeper, watch })
+        Earlier { sleeper, watch }
     }
 
     /// **T3**: tells those that sleep until a later time.

@@ -178,17 +178,17 @@ impl<T> Timer<T> {
         let (timers, own) = context::timers().unwrap_or_else(|error| nowhere(error, place));
         // To find them by their reference takes a moment.
         let wheel = &*timers;
-        let (deadline, inserted) = match self.state {
-            State::Undated { duration: 0, .. } => (now(), Err(Refused::Due)),
+        let (deadline, is_due) = match self.state {
             State::Undated { duration, .. } => {
                 let now = if wheel.is_virtual() { now() } else { wheel.now() };
-                let deadline = now.saturating_add(duration);
-                (deadline, wheel.insert(deadline, cx.waker().clone(), own))
+                (now.saturating_add(duration), duration == 0)
             }
-            State::Dated { deadline, .. } => {
-                (deadline, wheel.insert(deadline, cx.waker().clone(), own))
-            }
+            State::Dated { deadline, .. } => (deadline, false),
             _ => unreachable!("looked at above"),
+        };
+        let inserted = match is_due {
+            true => Err(Refused::Due),
+            false => wheel.insert(deadline, cx.waker().clone(), own),
         };
         if inserted == Err(Refused::Closed) {
             gone();
