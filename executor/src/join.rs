@@ -32,10 +32,10 @@ const DEEPEST: usize = 64;
 /// be divided like this.
 ///
 /// However large the tree of joins is that is run in place, other tasks, timers and roots get their
-/// turn: once in 2 ms (in 8 ms, if something is queued, but none of them is seen to wait), or after one
-/// child if that takes longer, `b` is left in the queue. This waits for it, as the joins outside of it
-/// do, until the worker has looked after the others. When children that were short become long, it may
-/// be 127 of them until that is seen.
+/// turn: once in 2 ms (in 8 ms, if none of them is seen to wait), or after one child if that takes
+/// longer, `b` is left in the queue. This waits for it, as the joins outside of it do, until the worker
+/// has looked after the others. When children that were short become long, it may be 127 of them until
+/// that is seen.
 ///
 /// Nothing happens before the first poll. In a poll that runs `b` in place, thread-local state that
 /// the awaiting task has set up round its poll (a tracing span, say) is seen by `b` too.

@@ -35,9 +35,9 @@ use crate::unwind;
 /// outside may wait so twice: with what was ahead of it in the injector, and then, since a worker
 /// takes several at a time, with what that worker had been woken for.
 ///
-/// The children that joins poll inside of a poll are a part of it. While something is queued they make it
-/// 2 ms longer (8 ms if nobody is seen to wait), or as long as some children; then the next pick is made
-/// from the far ends.
+/// The children that joins poll inside of a poll are a part of it. While something is queued, or if there
+/// are other workers, they make it 2 ms longer (8 ms if nobody is seen to wait), or as long as some
+/// children; then the next pick is made from the far ends.
 pub(crate) const FAIRNESS_INTERVAL: u32 = 31;
 
 /// How many successors run in a row while others wait that were woken before them.

@@ -215,3 +215,43 @@ fn timers_that_nobody_could_fire_are_fired_when_a_worker_is_free() {
         second.release();
     });
 }
+
+/// The only worker with work is inside of one poll, in which it polls children, and nothing is queued there.
+#[test]
+fn a_worker_that_polls_children_in_place_fires_the_timers_of_a_stuck_one() {
+    within(LONG, || {
+        let runtime = runtime(2);
+        let (begun, fired) = (Event::new(), Event::new());
+        let child = |n: u32| {
+            let (begun, fired) = (begun.clone(), fired.clone());
+            async move {
+                match n {
+                    // The other worker takes the last child, and with it what is left in the queue.
+                    0 => begun.wait(),
+                    CHILDREN => {
+                        let (_sleep, count) = armed(MILLI);
+                        begun.set();
+                        count.wait_for(1);
+                        fired.set();
+                    }
+                    _ if !fired.is_set() => spin(MILLI / 10),
+                    _ => return true,
+                }
+                false
+            }
+        };
+        let family = filch::join_all((0..=CHILDREN).map(child).collect::<Vec<_>>());
+        let after = futures_lite::future::block_on(runtime.spawn(family)).unwrap();
+        assert!(after.contains(&true), "not before the end of the poll");
+    });
+}
+
+/// So many children that there is time for a rescue: two seconds.
+const CHILDREN: u32 = 20_000;
+
+fn spin(duration: Duration) {
+    let begin = Instant::now();
+    while begin.elapsed() < duration {
+        std::hint::spin_loop();
+    }
+}

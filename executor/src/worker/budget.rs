@@ -22,7 +22,8 @@ use filch_timers::Clock;
 /// nanoseconds.
 const PATIENCE: u64 = 2_000_000;
 
-/// The same if nobody is known to wait, and something is queued. If nothing is, there is no limit.
+/// The same if nobody is known to wait. If besides nothing is queued and there is no other worker, whose
+/// timers this one might have to fire, there is no limit.
 const LONGEST: u64 = 8_000_000;
 
 /// After how many children it looks at the clock at the latest: so many, if short ones are followed by
@@ -90,7 +91,8 @@ impl Core {
                 || !shared.injector.is_empty()
                 || root.as_ref().is_some_and(|root| root.is_woken())
                 || timers.next() <= timers.now();
-            match (somebody_waits, stealers.is_empty()) {
+            let is_sole = stealers.is_empty() && shared.workers.len() == 1;
+            match (somebody_waits, is_sole) {
                 (true, _) => PATIENCE,
                 (false, false) => LONGEST,
                 (false, true) => u64::MAX,
