@@ -35,7 +35,8 @@ const DEEPEST: usize = 64;
 /// turn: once in 2 ms (in 8 ms, if none of them is seen to wait), or after one child if that takes
 /// longer, `b` is left in the queue. This waits for it, as the joins outside of it do, until the worker
 /// has looked after the others. When children that were short become long, it may be 127 of them until
-/// that is seen.
+/// that is seen. The task that awaits all this learns then, too, that it was woken or aborted; at the
+/// latest after 100 ms, if it is all that there is to do on the only worker.
 ///
 /// Nothing happens before the first poll. In a poll that runs `b` in place, thread-local state that
 /// the awaiting task has set up round its poll (a tracing span, say) is seen by `b` too.

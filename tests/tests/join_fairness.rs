@@ -1,6 +1,7 @@
 //! Joins that run their children in place, for as long as they like, leave all others their turns.
 
-use filch_tests::{Event, LONG, runtime, within};
+use filch_tests::{Counter, Event, LONG, runtime, within};
+use futures_lite::future;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -127,6 +128,35 @@ fn a_root_that_joins_for_ever_leaves_tasks_their_turns() {
             });
             runtime.block_on(hog(over));
             runtime.block_on(task).unwrap();
+        }
+    });
+}
+
+/// Nobody else waits, nothing is queued; but the task that joins was woken itself, or aborted.
+#[test]
+fn a_task_that_joins_for_ever_hears_of_what_happens_to_it() {
+    within(LONG, || {
+        for hog in [pairs, row, wide_rows, trees] as [Hog; 4] {
+            let runtime = runtime(1);
+            let over = Arc::<AtomicBool>::default();
+            let (begun, woken) = (Counter::new(), Event::new());
+            let joins = || {
+                let (begun, hog) = (begun.clone(), hog(over.clone()));
+                async move {
+                    begun.add();
+                    hog.await;
+                }
+            };
+            let (until, hog) = (woken.clone(), joins());
+            let wakes = runtime.spawn(future::or(async move { until.happened().await }, hog));
+            begun.wait_for(1);
+            woken.set();
+            future::block_on(wakes).unwrap();
+            let aborted = runtime.spawn(joins());
+            begun.wait_for(2);
+            aborted.abort();
+            assert!(future::block_on(aborted).unwrap_err().is_cancelled());
+            over.store(true, Relaxed);
         }
     });
 }

@@ -22,9 +22,13 @@ use filch_timers::Clock;
 /// nanoseconds.
 const PATIENCE: u64 = 2_000_000;
 
-/// The same if nobody is known to wait. If besides nothing is queued and there is no other worker, whose
-/// timers this one might have to fire, there is no limit.
+/// The same if nobody is known to wait.
 const LONGEST: u64 = 8_000_000;
+
+/// The same if nobody can wait: nothing is queued, and there is no other worker, whose timers this one might
+/// have to fire. But the task that joins may have been woken or aborted meanwhile, and learns of that
+/// between two polls only.
+const LONGEST_ALONE: u64 = 100_000_000;
 
 /// After how many children it looks at the clock at the latest: so many, if short ones are followed by
 /// long ones, are polled before that is seen.
@@ -91,11 +95,11 @@ impl Core {
                 || !shared.injector.is_empty()
                 || root.as_ref().is_some_and(|root| root.is_woken())
                 || timers.next() <= timers.now();
-            let is_sole = stealers.is_empty() && shared.workers.len() == 1;
-            match (somebody_waits, is_sole) {
+            let is_alone = stealers.is_empty() && shared.workers.len() == 1;
+            match (somebody_waits, is_alone) {
                 (true, _) => PATIENCE,
                 (false, false) => LONGEST,
-                (false, true) => u64::MAX,
+                (false, true) => LONGEST_ALONE,
             }
         };
         let may_go_on = budget.look(real_time().now(), longest);
