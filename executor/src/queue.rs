@@ -8,12 +8,13 @@
 //!   cost gigabytes).
 //! * `woken`, first in first out: what its tasks wake, yields, and what comes from outside.
 //!
-//! A **successor** is the first task that a running one wakes, if nothing is in `spawned`. It is the next
-//! to run, although others may have been woken before: it finds in the cache what it was woken for,
-//! and what the two exchange piles up to larger portions. (Sixteen tasks at one channel of a hundred
-//! places exchange forty messages in a poll, and eight if all of them take turns.) After
-//! [`LONGEST_STREAK`] successors in a row it is the turn of the others. If there are no others it goes
-//! to `woken`, out of which a last task is taken with one barrier less.
+//! A **successor** is the first task that a running one wakes, if nothing is in `spawned`. It goes there, so it
+//! is the next to run, although others may have been woken before; only what the running one goes on to
+//! spawn, and its joiner, come first. It finds in the cache what it was woken for, and what the two
+//! exchange piles up to larger portions. (Sixteen tasks at one channel of a hundred places exchange
+//! forty messages in a poll, and eight if all of them take turns.) After [`LONGEST_STREAK`] successors
+//! in a row it is the turn of the others. If there are no others it goes to `woken`, out of which a last
+//! task is taken with one barrier less.
 //!
 //! Depth first starves whoever waits at the bottom or in the other deque, so every
 //! [`FAIRNESS_INTERVAL`]th pick is made from the far ends, in turn: the oldest woken, the injector,
@@ -55,7 +56,7 @@ pub(crate) struct LocalQueue {
     picks: u32,
     /// Which pick's task was the last to wake another.
     woke_at: u32,
-    /// How many successors went on top since a task was picked from `woken`.
+    /// How many successors went on top since a pick found nothing in `spawned`.
     streak: u32,
 }
 

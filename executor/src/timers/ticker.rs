@@ -1,8 +1,9 @@
 //! When a worker looks at its timers between two polls.
 //!
 //! To read the clock costs as much as a small task, so it is read every few polls only: as many as took
-//! about [`LOOK_INTERVAL`](crate::stride::LOOK_INTERVAL) the last time, at most [`LONGEST_STRIDE`]. For a timer whose time passes
-//! while its worker has work (an idle one sleeps until then), that bounds how long it goes unseen:
+//! about [`LOOK_INTERVAL`](crate::stride::LOOK_INTERVAL) the last time, at most [`LONGEST_STRIDE`]. For
+//! a timer whose time passes while its worker has work (an idle one sleeps until then), that bounds how
+//! long it goes unseen:
 //!
 //! * **In polls**: it is fired before the [`LONGEST_STRIDE`]th poll after the one in which its time
 //!   passed, whatever these do. If more is due than a batch, the rest follows a batch before each poll.
