@@ -14,7 +14,7 @@ use std::task::{RawWaker, RawWakerVTable, Wake, Waker};
 ///
 /// A wake that consumes the waker is counted when that is gone.
 #[derive(Default)]
-pub struct CountingWaker(Arc<Counter>);
+pub struct CountingWaker(Counter);
 
 impl CountingWaker {
     /// The counter and a waker for it.
