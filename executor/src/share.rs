@@ -35,6 +35,7 @@
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
+use crate::tempo::Retired;
 use std::time::{Duration, Instant};
 
 /// What a stolen task has to be worth, in time that it keeps the thief busy.
@@ -56,7 +57,9 @@ const WINDOW: Duration = Duration::from_nanos(1_500);
 /// speed, whatever the tasks are worth.
 const STUCK: Duration = Duration::from_micros(400);
 
-/// What a worker that has retired (see `tempo`) takes would else have waited for so long.
+/// What a worker that has retired (see `tempo`) takes would else have waited for so long; or for
+/// [`STUCK`], if two workers were slower than one and the victim gets on. Tasks at one channel wait for a
+/// tenth of a millisecond behind each other just because two workers are at it.
 const RETIRED_WAIT: Duration = Duration::from_micros(100);
 
 /// How long a thief that has backed off sleeps between two looks.
@@ -177,14 +180,14 @@ impl Share {
     }
 
     /// Decides about a victim that has `queued` tasks and has polled `polls` times in its life.
-    /// `retired`: what would not wait for longer than [`RETIRED_WAIT`] it leaves be.
+    /// `retired`: what would not wait long it leaves be.
     pub(crate) fn look(
         &mut self,
         victim: usize,
         queued: usize,
         polls: u64,
         now: Instant,
-        retired: bool,
+        retired: Option<Retired>,
     ) -> Look {
         let seen = self.seen[victim];
         if polls != seen.polls {
@@ -219,11 +222,14 @@ impl Share {
         let tries = self.next_try.is_some_and(|time| now >= time);
         // A victim that works fast runs its only task before a thief has moved it.
         let steals = slow || queued > 1 && (self.pays || tries);
-        let waits_long = || {
+        let waits_long = |retired| {
             let queued = u32::try_from(queued).unwrap_or(u32::MAX);
-            cost.is_some_and(|cost| cost.saturating_mul(queued) >= RETIRED_WAIT)
+            let long =
+                if retired == Retired::InTheWay && !same_poll { STUCK } else { RETIRED_WAIT };
+            cost.is_some_and(|cost| cost.saturating_mul(queued) >= long)
         };
-        match (stuck, steals && (in_long_poll || !retired || waits_long())) {
+        let may_take = in_long_poll || retired.is_none_or(waits_long);
+        match (stuck, steals && may_take) {
             (true, _) => Look::StealMany,
             (false, true) if in_long_poll || self.in_batches && queued >= BATCH_FROM => {
                 Look::StealMany

@@ -20,7 +20,7 @@
 //! Only polls below [`SMALL_POLL`] are judged so. What is counted is time in which the worker had
 //! work, in several pieces if it ran dry in between. A retired worker goes on watching the others:
 //! what would wait long behind their polls it takes (see `share`), so to retire in error costs
-//! little.
+//! little. It takes it sooner in an experiment, of which it is not known yet whether it is in the way.
 
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
@@ -84,6 +84,15 @@ pub(crate) struct Crew {
     pub(crate) at_work: usize,
 }
 
+/// Why a worker has retired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retired {
+    /// To find out how fast another one is alone.
+    ToFindOut,
+    /// It was in the way, or there are more workers than processors.
+    InTheWay,
+}
+
 /// Polls, and the time they took.
 #[derive(Clone, Copy, Default)]
 struct Sample {
@@ -115,7 +124,7 @@ pub(crate) struct Tempo {
     trusted_until: Option<Instant>,
     /// Whether the comparison that the trust rests on is to be repeated once it has passed.
     outdated: bool,
-    retired_until: Option<Instant>,
+    retired: Option<(Retired, Instant)>,
 }
 
 impl Tempo {
@@ -128,7 +137,7 @@ impl Tempo {
             trust: TRUST.0,
             trusted_until: None,
             outdated: false,
-            retired_until: None,
+            retired: None,
         }
     }
 
@@ -143,7 +152,7 @@ impl Tempo {
         all: &Tempos,
         others: impl FnOnce() -> u64,
     ) -> bool {
-        if self.is_retired(now, all) {
+        if self.retired(now, all).is_some() {
             // It has work that it could not leave to others.
             return false;
         }
@@ -203,10 +212,10 @@ impl Tempo {
         }
         let solo = all.solo_cost.load(Ordering::Relaxed);
         let at_work = crew.at_work as u64;
-        let (retires, time) = match solo {
-            _ if crew.at_work > all.processors => (true, self.penalty),
-            0 => (true, EXPERIMENT),
-            solo => (cost > solo * at_work, self.penalty),
+        let (retires, why, time) = match solo {
+            _ if crew.at_work > all.processors => (true, Retired::InTheWay, self.penalty),
+            0 => (true, Retired::ToFindOut, EXPERIMENT),
+            solo => (cost > solo * at_work, Retired::InTheWay, self.penalty),
         };
         if !retires {
             self.trust(now);
@@ -216,7 +225,7 @@ impl Tempo {
         if !all.retire(crew.workers as u64) {
             return false;
         }
-        self.retired_until = Some(now + time);
+        self.retired = Some((why, now + time));
         match solo {
             0 if crew.at_work > all.processors => self.penalty = self.longer_penalty(),
             0 if crew.at_work == 2 => self.trusted_until = None,
@@ -244,20 +253,20 @@ impl Tempo {
         self.trust = (self.trust * 2).min(TRUST.1);
     }
 
-    /// Whether the worker stays away from work that others get done.
-    pub(crate) fn is_retired(&mut self, now: Instant, all: &Tempos) -> bool {
-        match self.retired_until {
-            Some(until) if now < until => true,
+    /// Whether the worker stays away from work that others get done, and why.
+    pub(crate) fn retired(&mut self, now: Instant, all: &Tempos) -> Option<Retired> {
+        match self.retired {
+            Some((why, until)) if now < until => Some(why),
             _ => {
                 self.come_back(all);
-                false
+                None
             }
         }
     }
 
     /// It is retired no longer.
     pub(crate) fn come_back(&mut self, all: &Tempos) {
-        if self.retired_until.take().is_some() {
+        if self.retired.take().is_some() {
             all.come_back();
         }
     }

@@ -21,7 +21,7 @@ use crate::share::{Look, Share};
 use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
 use crate::task::{self, Blocks, JoinHandle, Kept, Runnable, Slot};
-use crate::tempo::{Crew, Tempo};
+use crate::tempo::{Crew, Retired, Tempo};
 use crate::timers::{self, Lease};
 use budget::Budget;
 use crossbeam_utils::CachePadded;
@@ -297,8 +297,10 @@ impl Core {
         if crew.at_work <= 1 {
             self.tempo.come_back(tempos);
         }
-        let retired = self.tempo.is_retired(now, tempos);
-        if !retired && let Some(task) = self.queue.take_injected(&self.handle.shared().injector) {
+        let retired = self.tempo.retired(now, tempos);
+        if retired.is_none()
+            && let Some(task) = self.queue.take_injected(&self.handle.shared().injector)
+        {
             self.notify_of_batch();
             return Search::Found(task);
         }
@@ -310,7 +312,7 @@ impl Core {
             Ok(task) => return Search::Found(task),
             Err(left_work) => left_work,
         };
-        if retired {
+        if retired.is_some() {
             return Search::Nothing {
                 left_work: left_work || !self.handle.shared().injector.is_empty(),
             };
@@ -324,11 +326,11 @@ impl Core {
     /// Takes work from another worker; else tells whether it left any there.
     ///
     /// A retired worker takes only what would wait long, also from the injector.
-    fn search_others(&mut self, now: Instant, retired: bool) -> Result<Runnable, bool> {
+    fn search_others(&mut self, now: Instant, retired: Option<Retired>) -> Result<Runnable, bool> {
         let mut left_work = false;
         let others = self.handle.shared().workers.len();
         let first = self.rng.below(others);
-        let injected = if retired { self.handle.shared().injector.len() } else { 0 };
+        let injected = if retired.is_some() { self.handle.shared().injector.len() } else { 0 };
         for victim in (first..others).chain(0..first).filter(|&victim| victim != self.index) {
             let worker = &self.handle.shared().workers[victim];
             let queued = worker.stealers.len() + injected;

@@ -4,6 +4,7 @@ use super::{
     BATCH_FROM, IDLE_NAPS, LARGE, LONG_GAP, LONG_SPIN, LONGEST_BACK_OFF, Look, NAP, RETIRED_WAIT,
     SHORT_SPIN, STUCK, Share, WINDOW, WORTH_IN_BATCH, WORTH_STEALING,
 };
+use crate::tempo::Retired;
 use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_nanos(1);
@@ -36,7 +37,7 @@ impl Thief {
     }
 
     fn look_at(&mut self, victim: usize, queued: usize, polls: u64) -> Look {
-        self.share.look(victim, queued, polls, self.now, false)
+        self.share.look(victim, queued, polls, self.now, None)
     }
 
     fn look(&mut self, queued: usize, polls: u64) -> Look {
@@ -288,26 +289,31 @@ fn a_count_of_polls_may_wrap() {
 
 #[test]
 fn a_retired_worker_takes_only_what_would_wait_long() {
-    let mut thief = Thief::new();
-    let look =
-        |thief: &mut Thief, queued, polls| thief.share.look(0, queued, polls, thief.now, true);
-    // Five microseconds a poll: what waits behind nineteen of them is left.
-    assert_eq!(look(&mut thief, 19, 0), Look::LeaveBe);
-    thief.wait(MICROSECOND * 50);
-    assert_eq!(look(&mut thief, 19, 10), Look::LeaveBe);
-    thief.wait(MICROSECOND * 50);
-    assert_eq!(look(&mut thief, 20, 20), Look::Steal);
-    // One poll that does not end.
-    thief.wait(RETIRED_WAIT - MICROSECOND);
-    assert_eq!(look(&mut thief, 1, 20), Look::LeaveBe);
-    thief.wait(RETIRED_WAIT);
-    assert_eq!(look(&mut thief, 1, 20), Look::Steal);
-    let mut thief = Thief::new();
-    look(&mut thief, 1, 20);
-    while thief.now.duration_since(thief.start) < STUCK {
-        look(thief.wait(WINDOW), 1, 20);
+    for retired in [Retired::ToFindOut, Retired::InTheWay] {
+        let mut thief = Thief::new();
+        let look = |thief: &mut Thief, queued, polls| {
+            thief.share.look(0, queued, polls, thief.now, Some(retired))
+        };
+        // Five microseconds a poll.
+        let long = if retired == Retired::ToFindOut { RETIRED_WAIT } else { STUCK };
+        let many = (long.as_micros() / 5) as usize;
+        assert_eq!(look(&mut thief, many - 1, 0), Look::LeaveBe);
+        thief.wait(MICROSECOND * 50);
+        assert_eq!(look(&mut thief, many - 1, 10), Look::LeaveBe);
+        thief.wait(MICROSECOND * 50);
+        assert_eq!(look(&mut thief, many, 20), Look::Steal);
+        // One poll that does not end.
+        thief.wait(RETIRED_WAIT - MICROSECOND);
+        assert_eq!(look(&mut thief, 1, 20), Look::LeaveBe);
+        thief.wait(RETIRED_WAIT);
+        assert_eq!(look(&mut thief, 1, 20), Look::Steal);
+        let mut thief = Thief::new();
+        look(&mut thief, 1, 20);
+        while thief.now.duration_since(thief.start) < STUCK {
+            look(thief.wait(WINDOW), 1, 20);
+        }
+        assert_eq!(look(&mut thief, 1, 20), Look::StealMany, "a stuck one is emptied");
     }
-    assert_eq!(look(&mut thief, 1, 20), Look::StealMany, "a stuck one is emptied");
 }
 
 /// Many at a time, so that a thief that naps keeps up with all but a flood.

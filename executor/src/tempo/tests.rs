@@ -1,8 +1,8 @@
 //! Who retires and for how long, with a clock that is turned by hand.
 
 use super::{
-    Crew, ENOUGH_POLLS, ENOUGH_TIME, EXPERIMENT, FEW_POLLS, LUGGAGE, PENALTY, SMALL_POLL, TRUST,
-    Tempo, Tempos,
+    Crew, ENOUGH_POLLS, ENOUGH_TIME, EXPERIMENT, FEW_POLLS, LUGGAGE, PENALTY, Retired, SMALL_POLL,
+    TRUST, Tempo, Tempos,
 };
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ impl<'a> Worker<'a> {
     }
 
     fn is_retired(&mut self) -> bool {
-        self.tempo.is_retired(self.now, self.all)
+        self.tempo.retired(self.now, self.all).is_some()
     }
 }
 
@@ -120,8 +120,12 @@ fn if_nobody_worked_alone_yet_a_worker_steps_aside_to_find_out() {
     let all = Tempos::new(PROCESSORS);
     let mut worker = Worker::new(&all);
     assert!(worker.works(MICROSECOND, BESIDE));
-    assert!(worker.is_retired());
+    assert_eq!(worker.tempo.retired(worker.now, &all), Some(Retired::ToFindOut));
     assert!(!worker.wait(EXPERIMENT).is_retired());
+    // The other one is alone meanwhile, and polls faster.
+    assert!(!Worker::new(&all).works(MICROSECOND / 3, ALONE));
+    assert!(worker.works(MICROSECOND, BESIDE));
+    assert_eq!(worker.tempo.retired(worker.now, &all), Some(Retired::InTheWay));
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn nap(shared: &Shared, seat: &Arc<Seat<Box<Core>>>, left_work: bool) -> bool {
     let mut retired = false;
     let wanted = NAPS
         && context::with_core(|core| {
-            retired = core.tempo.is_retired(Instant::now(), &shared.tempos);
+            retired = core.tempo.retired(Instant::now(), &shared.tempos).is_some();
             let at_work = shared.idle.parked() + 1 < shared.workers.len();
             let stays = at_work && !shared.source().is_virtual();
             core.searching && core.share.should_nap(left_work, stays)
