@@ -129,36 +129,22 @@ pub(crate) fn cancel_in_turn(handle: &Handle, task: Runnable) {
 /// Gives a woken task to this thread's core, if the thread works for the runtime at `shared`.
 #[inline]
 pub(crate) fn push_woken(shared: usize, task: Runnable) -> Option<Runnable> {
-    let mut task = Some(task);
-    // The thread-local may be gone: a wake from another one's destructor goes the foreign way.
-    try_with_core(|core| {
-        if core.works_for(shared)
-            && let Some(task) = task.take()
-        {
-            let (place, in_task) = RUN.with(|run| (run.woken.get(), run.task.get() != 0));
-            match place {
-                Place::Behind if in_task => core.push_successor(task),
-                Place::Behind => core.push_woken(task),
-                Place::OnTop => core.push_spawned(task),
-                Place::Caught => core.catch(task),
-            }
+    let push = |core: &mut Core, task| {
+        let (place, in_task) = RUN.with(|run| (run.woken.get(), run.task.get() != 0));
+        match place {
+            Place::Behind if in_task => core.push_successor(task),
+            Place::Behind => core.push_woken(task),
+            Place::OnTop => core.push_spawned(task),
+            Place::Caught => core.catch(task),
         }
-    });
-    task
+    };
+    give(task, |core| core.works_for(shared), push).err()
 }
 
 /// Gives a spawned task to this thread's core, if the thread works for the runtime.
 #[inline]
 pub(crate) fn push_spawned(shared: &Arc<Shared>, task: Runnable) -> Option<Runnable> {
-    let mut task = Some(task);
-    try_with_core(|core| {
-        if Arc::ptr_eq(core.handle.shared(), shared)
-            && let Some(task) = task.take()
-        {
-            core.push_spawned(task);
-        }
-    });
-    task
+    give(task, |core| Arc::ptr_eq(core.handle.shared(), shared), Core::push_spawned).err()
 }
 
 /// Whether this thread works for the runtime, or is [without its core](without_core): then it cannot
@@ -191,12 +177,26 @@ pub(crate) fn spawn_local<F, R>(future: F, spawn: impl FnOnce(&mut Core, F) -> R
     if has_overrides() {
         return Err(future);
     }
-    let mut future = Some(future);
-    let spawned = try_with_core(|core| future.take().map(|future| spawn(core, future))).flatten();
-    match (spawned, future) {
-        (Some(spawned), _) => Ok(spawned),
-        (None, Some(future)) => Err(future),
-        (None, None) => unreachable!("the future is taken only to be spawned"),
+    give(future, |_| true, spawn)
+}
+
+/// Gives a value to this thread's core, if it has one that is meant and not being used just now;
+/// else gives it back.
+///
+/// The thread-local may be gone: a wake from another one's destructor goes the foreign way.
+#[inline]
+fn give<T, R>(
+    value: T,
+    is_meant: impl FnOnce(&Core) -> bool,
+    f: impl FnOnce(&mut Core, T) -> R,
+) -> Result<R, T> {
+    let mut value = Some(value);
+    let give =
+        |core: &mut Core| if is_meant(core) { value.take().map(|v| f(core, v)) } else { None };
+    match (try_with_core(give).flatten(), value) {
+        (Some(result), _) => Ok(result),
+        (None, Some(value)) => Err(value),
+        (None, None) => unreachable!("the value is taken only to be given"),
     }
 }
 
