@@ -144,11 +144,15 @@ impl WorkerTimers {
     #[inline]
     pub(crate) fn insert(&self, deadline: u64, waker: Waker, own: bool) -> Result<Key, Refused> {
         let mut inner = self.inner.lock();
-        if inner.phase != Phase::Open || deadline <= inner.wheel.now() {
-            let is_open = inner.phase == Phase::Open;
+        let refused = match inner.phase {
+            Phase::Open if deadline > inner.wheel.now() => None,
+            Phase::Open => Some(Refused::Due),
+            _ => Some(Refused::Closed),
+        };
+        if let Some(refused) = refused {
             drop(inner);
             drop_waker(Some(waker));
-            return Err(if is_open { Refused::Due } else { Refused::Closed });
+            return Err(refused);
         }
         let key = inner.wheel.insert(deadline, waker);
         let earlier = self.lower(&inner, deadline, own);
