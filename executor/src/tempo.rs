@@ -15,7 +15,9 @@
 //!   those beyond, each retires as if it had been found to be in the way.
 //! * If nobody has worked alone lately, a worker retires for [`EXPERIMENT`] to find out. That costs
 //!   a few hundred microseconds now and then, less often each time the answer is that two are
-//!   better.
+//!   better. So does one that seems to be in the way for the first time: the solo cost may be that of
+//!   other tasks, and the time that its polls took, an interrupt's. It retires for longer if it is in the
+//!   way by the solo cost that was found out just then.
 //!
 //! Only polls below [`SMALL_POLL`] are judged so. What is counted is time in which the worker had
 //! work, in several pieces if it ran dry in between. A retired worker goes on watching the others:
@@ -33,8 +35,7 @@ use std::time::{Duration, Instant};
 /// spends most of it on a line of memory that another core has.
 const SMALL_POLL: u64 = 50_000;
 
-/// What has to be counted before it says something: so many polls, or so much time with a few.
-const ENOUGH_POLLS: u64 = 128;
+/// What has to be counted before it says something. The time is several times what an interrupt takes.
 const ENOUGH_TIME: Duration = Duration::from_micros(100);
 const FEW_POLLS: u64 = 8;
 
@@ -103,7 +104,7 @@ struct Sample {
 
 impl Sample {
     fn is_enough(&self) -> bool {
-        self.polls >= ENOUGH_POLLS || self.time >= ENOUGH_TIME && self.polls >= FEW_POLLS
+        self.time >= ENOUGH_TIME && self.polls >= FEW_POLLS
     }
 
     /// Nanoseconds a poll, at least 1.
@@ -124,6 +125,8 @@ pub(crate) struct Tempo {
     trusted_until: Option<Instant>,
     /// Whether the comparison that the trust rests on is to be repeated once it has passed.
     outdated: bool,
+    /// Whether the solo cost was found out since the last judgement, while this worker had retired.
+    compares: bool,
     retired: Option<(Retired, Instant)>,
 }
 
@@ -137,6 +140,7 @@ impl Tempo {
             trust: TRUST.0,
             trusted_until: None,
             outdated: false,
+            compares: false,
             retired: None,
         }
     }
@@ -207,17 +211,22 @@ impl Tempo {
     }
 
     fn judge(&mut self, now: Instant, cost: u64, crew: Crew, all: &Tempos) -> bool {
-        if std::mem::take(&mut self.outdated) {
+        let at_work = crew.at_work as u64;
+        let is_worse = |solo: u64| cost > solo * at_work;
+        // What a poll cost when somebody happened to be alone may have been other tasks' polls.
+        let doubts = !std::mem::replace(&mut self.compares, true)
+            && is_worse(all.solo_cost.load(Ordering::Relaxed));
+        if std::mem::take(&mut self.outdated) || doubts {
             all.solo_cost.store(0, Ordering::Relaxed);
         }
         let solo = all.solo_cost.load(Ordering::Relaxed);
-        let at_work = crew.at_work as u64;
         let (retires, why, time) = match solo {
             _ if crew.at_work > all.processors => (true, Retired::InTheWay, self.penalty),
             0 => (true, Retired::ToFindOut, EXPERIMENT),
-            solo => (cost > solo * at_work, Retired::InTheWay, self.penalty),
+            solo => (is_worse(solo), Retired::InTheWay, self.penalty),
         };
         if !retires {
+            self.compares = false;
             self.trust(now);
             self.penalty = PENALTY.0;
             return false;

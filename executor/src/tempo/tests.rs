@@ -1,8 +1,8 @@
 //! Who retires and for how long, with a clock that is turned by hand.
 
 use super::{
-    Crew, ENOUGH_POLLS, ENOUGH_TIME, EXPERIMENT, FEW_POLLS, LUGGAGE, PENALTY, Retired, SMALL_POLL,
-    TRUST, Tempo, Tempos,
+    Crew, ENOUGH_TIME, EXPERIMENT, FEW_POLLS, LUGGAGE, PENALTY, Retired, SMALL_POLL, TRUST, Tempo,
+    Tempos,
 };
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,18 @@ impl<'a> Worker<'a> {
 
     /// Polls as often as is enough; twice, so that it can tell whether the others poll, too.
     fn works(&mut self, cost: Duration, crew: Crew) -> bool {
-        self.polls(ENOUGH_POLLS, cost, crew) || self.polls(ENOUGH_POLLS, cost, crew)
+        let enough = ENOUGH_TIME.as_nanos().div_ceil(cost.as_nanos()) as u64;
+        let enough = enough.max(FEW_POLLS);
+        self.polls(enough, cost, crew) || self.polls(enough, cost, crew)
+    }
+
+    /// Is worse than one alone was, and steps aside for another one that polls as [`known`].
+    fn makes_sure(&mut self, cost: Duration, crew: Crew) {
+        assert!(self.works(cost, crew));
+        assert_eq!(self.tempo.retired(self.now, self.all), Some(Retired::ToFindOut));
+        assert_eq!(solo_cost(self.all), 0);
+        assert!(!Worker::new(self.all).works(MICROSECOND, ALONE));
+        assert!(!self.wait(EXPERIMENT).is_retired());
     }
 
     fn wait(&mut self, time: Duration) -> &mut Self {
@@ -87,6 +98,7 @@ fn known() -> Tempos {
 fn who_is_worse_than_one_alone_retires_for_longer_each_time() {
     let all = known();
     let mut worker = Worker::new(&all);
+    worker.makes_sure(MICROSECOND * 3, BESIDE);
     for penalty in [PENALTY.0, PENALTY.0 * 2, PENALTY.0 * 4, PENALTY.1, PENALTY.1] {
         assert!(worker.works(MICROSECOND * 2 + Duration::from_nanos(10), BESIDE));
         assert_eq!(retired(&all), 1);
@@ -94,6 +106,22 @@ fn who_is_worse_than_one_alone_retires_for_longer_each_time() {
         assert!(!worker.wait(MICROSECOND).is_retired());
         assert_eq!(retired(&all), 0);
     }
+}
+
+/// What polls cost when somebody was alone, before, says little about the tasks of today.
+#[test]
+fn who_seems_worse_than_one_was_makes_sure_before_it_retires_for_long() {
+    let all = Tempos::new(PROCESSORS);
+    assert!(!Worker::new(&all).works(MICROSECOND / 10, ALONE));
+    let mut worker = Worker::new(&all);
+    worker.makes_sure(MICROSECOND * 2, BESIDE);
+    assert!(!worker.works(MICROSECOND * 2, BESIDE), "polls have become longer for all");
+    // From then on it has to make sure again.
+    worker.tempo.trusted_until = None;
+    worker.tempo.outdated = false;
+    worker.makes_sure(MICROSECOND * 3, BESIDE);
+    assert!(worker.works(MICROSECOND * 3, BESIDE));
+    assert_eq!(worker.tempo.retired(worker.now, &all), Some(Retired::InTheWay));
 }
 
 #[test]
@@ -182,7 +210,7 @@ fn what_was_polled_before_and_after_a_dry_spell_counts_and_the_spell_does_not() 
     }
     assert_eq!(worker.tempo.sample.polls, pieces);
     assert_eq!(worker.tempo.sample.time, MICROSECOND * 5 * pieces as u32);
-    worker.polls(ENOUGH_POLLS - pieces, MICROSECOND * 5, BESIDE);
+    worker.polls(20 - pieces, MICROSECOND * 5, BESIDE);
     assert_eq!(worker.tempo.sample.polls, 0, "that was enough");
     assert!(worker.works(MICROSECOND * 5, BESIDE));
 }
@@ -235,6 +263,7 @@ fn a_retired_worker_that_stays_busy_comes_back_in_time_and_is_counted_once() {
     let all = known();
     let crew = Crew { workers: 4, at_work: 2 };
     let mut worker = Worker::new(&all);
+    worker.makes_sure(MICROSECOND * 9, crew);
     assert!(worker.works(MICROSECOND * 9, crew));
     let begin = worker.now;
     while worker.now.duration_since(begin) < PENALTY.0 {
