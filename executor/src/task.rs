@@ -27,7 +27,7 @@ mod models;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
-pub(crate) use blocks::Blocks;
+pub(crate) use blocks::{Blocks, Depot};
 pub(crate) use cell::{
     JoinOwner, Kept, LeftJoinSlot, LentJoinSlot, Ran, Runnable, Slot, TaskRef, is_of_a_task,
 };

@@ -63,6 +63,7 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(handle: Handle, index: usize, queue: LocalQueue) -> Box<Self> {
         let share = Share::new(handle.shared().workers.len());
+        let blocks = Blocks::new(handle.shared().depot.clone());
         Box::new(Self {
             handle,
             index,
@@ -72,7 +73,7 @@ impl Core {
             share,
             tempo: Tempo::new(),
             rng: Rng::new(index),
-            blocks: Blocks::new(),
+            blocks,
             registrar: Registrar::new(),
             caught: None,
             budget: Budget::new(),

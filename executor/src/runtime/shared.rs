@@ -8,7 +8,7 @@ use crate::idle::{Idle, Seat};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::deque::Injector;
 use crate::sync::{Arc, Mutant, Mutex, mutated};
-use crate::task::{Runnable, Schedule};
+use crate::task::{Depot, Runnable, Schedule};
 use crate::tempo::Tempos;
 use crate::timers::{Source, Watch};
 use crate::worker::{Core, Worker};
@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     /// The core of a place that has no thread of its own: that of the thread that called `run`.
     pub(crate) spare: Mutex<Option<SeatedCore>>,
     pub(crate) tempos: CachePadded<Tempos>,
+    /// The memory of tasks that one worker frees and another one needs.
+    pub(crate) depot: std::sync::Arc<Depot>,
     /// Who looks after the timers of workers that do not.
     watch: Arc<Watch>,
     source: Source,
@@ -51,6 +53,7 @@ impl Shared {
             idle: Idle::new(count),
             spare: Mutex::new(None),
             tempos: CachePadded::new(Tempos::new(num_cpus::get())),
+            depot: std::sync::Arc::new(Depot::new()),
             watch,
             source,
             closed: AtomicBool::new(false),

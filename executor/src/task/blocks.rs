@@ -7,16 +7,21 @@
 //! works for no runtime asks the allocator.
 //!
 //! A worker keeps [`LIMIT`] bytes at most. When that is full, a block of another size makes room:
-//! so the sizes that were in use earlier give way to those that are in use now.
+//! so the sizes that were in use earlier give way to those that are in use now. If all of them are of one
+//! size, some go to the runtime's [`Depot`], for workers that run out of them.
 
 #![allow(unsafe_code, reason = "asks the allocator; each block comes with its layout")]
 
+mod depot;
 #[cfg(all(test, not(any(filch_asan, filch_loom))))]
 mod tests;
+
+pub(crate) use depot::Depot;
 
 use crate::context;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// How many bytes a worker keeps at most. None where a tool looks for uses of freed memory, which
 /// it would not find in a block that serves another task.
@@ -35,13 +40,14 @@ pub(crate) struct Blocks {
     /// Which classes have blocks, a bit each.
     present: u64,
     bytes: usize,
+    depot: Arc<Depot>,
 }
 
 // SAFETY: a block that serves no task belongs to whoever has its address, on any thread.
 unsafe impl Send for Blocks {}
 
 /// A size of block that is kept.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Class(usize);
 
 impl Class {
@@ -59,6 +65,11 @@ impl Class {
     #[inline(always)]
     const fn size(self) -> usize {
         GRAIN * self.0 + GRAIN / 2
+    }
+
+    /// Its bit in a set of classes.
+    const fn bit(self) -> u64 {
+        1 << self.0
     }
 }
 
@@ -106,16 +117,24 @@ fn obtain(layout: Layout) -> NonNull<u8> {
 }
 
 impl Blocks {
-    pub(crate) fn new() -> Self {
-        Self { classes: [const { Vec::new() }; CLASSES], present: 0, bytes: 0 }
+    pub(crate) fn new(depot: Arc<Depot>) -> Self {
+        Self { classes: [const { Vec::new() }; CLASSES], present: 0, bytes: 0, depot }
     }
 
     #[inline]
     fn take(&mut self, class: Class) -> Option<NonNull<u8>> {
+        if self.classes[class.0].is_empty() && !self.fetch(class) {
+            return None;
+        }
+        self.take_own(class)
+    }
+
+    #[inline]
+    fn take_own(&mut self, class: Class) -> Option<NonNull<u8>> {
         let list = &mut self.classes[class.0];
         let block = list.pop()?;
         if list.is_empty() {
-            self.present &= !(1 << class.0);
+            self.present &= !class.bit();
         }
         self.bytes -= class.size();
         Some(block)
@@ -124,11 +143,11 @@ impl Blocks {
     /// Keeps a block of this class, which is the caller's; false: there is no room.
     #[inline]
     fn keep(&mut self, block: NonNull<u8>, class: Class) -> bool {
-        if self.bytes + class.size() > LIMIT && !self.make_room(class) {
+        if self.bytes + class.size() > LIMIT && !self.make_room(class) && !self.hand_over(class) {
             return false;
         }
         self.classes[class.0].push(block);
-        self.present |= 1 << class.0;
+        self.present |= class.bit();
         self.bytes += class.size();
         true
     }
@@ -137,30 +156,40 @@ impl Blocks {
     #[cold]
     fn make_room(&mut self, class: Class) -> bool {
         while self.bytes + class.size() > LIMIT {
-            let others = self.present & !(1 << class.0);
+            let others = self.present & !class.bit();
             if others == 0 {
                 return false;
             }
-            self.give_back(Class(others.trailing_zeros() as usize));
+            self.give_one_back(Class(others.trailing_zeros() as usize));
         }
         true
     }
 
     /// Gives one block of this class to the allocator, if there is one.
-    fn give_back(&mut self, class: Class) {
-        let Some(block) = self.take(class) else { return };
-        let layout = Layout::from_size_align(class.size(), align_of::<usize>());
-        let layout = layout.expect("a class has a layout");
-        // SAFETY: `keep` got it as a block of this class, so it was obtained with this layout;
-        // it is in no list any more.
-        unsafe { dealloc(block.as_ptr(), layout) }
+    fn give_one_back(&mut self, class: Class) {
+        if let Some(block) = self.take_own(class) {
+            // SAFETY: `keep` got it as a block of this class, and it is in no list any more.
+            unsafe { give_back(block, class) }
+        }
     }
+}
+
+/// Gives a block to the allocator.
+///
+/// # Safety
+///
+/// It was kept as one of this class, and nobody uses it any more.
+unsafe fn give_back(block: NonNull<u8>, class: Class) {
+    let layout = Layout::from_size_align(class.size(), align_of::<usize>());
+    let layout = layout.expect("a class has a layout");
+    // SAFETY: a block of this class was obtained with this layout; by contract it is the caller's.
+    unsafe { dealloc(block.as_ptr(), layout) }
 }
 
 impl Drop for Blocks {
     fn drop(&mut self) {
         while self.present != 0 {
-            self.give_back(Class(self.present.trailing_zeros() as usize));
+            self.give_one_back(Class(self.present.trailing_zeros() as usize));
         }
     }
 }

@@ -1,11 +1,18 @@
 //! Which blocks are kept, for what, and how many.
 
-use super::{Blocks, CLASSES, Class, GRAIN, LIMIT, allocate, free, rounded};
+use super::depot::{MAGAZINE, MOST};
+use super::{Blocks, CLASSES, Class, Depot, GRAIN, LIMIT, allocate, free, rounded};
 use std::alloc::{Layout, dealloc};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).expect("a layout")
+}
+
+/// Those of the only worker of a runtime.
+fn blocks() -> Blocks {
+    Blocks::new(Arc::new(Depot::new()))
 }
 
 /// Gets a block for a task of this size.
@@ -47,7 +54,7 @@ fn a_task_that_needs_more_than_a_words_alignment_gets_what_it_asks_for() {
     for align in [16, 64, 4096] {
         let wanted = layout(256, align);
         assert!(Class::of(wanted).is_none());
-        let mut blocks = Blocks::new();
+        let mut blocks = blocks();
         let block = allocate(wanted, Some(&mut blocks));
         assert_eq!(block.addr().get() % align, 0);
         // SAFETY: it was just allocated for this layout.
@@ -57,7 +64,7 @@ fn a_task_that_needs_more_than_a_words_alignment_gets_what_it_asks_for() {
 
 #[test]
 fn the_block_that_was_freed_last_serves_the_next_task_of_its_class() {
-    let mut blocks = Blocks::new();
+    let mut blocks = blocks();
     let [first, second] = [56, 50].map(|size| obtain(&mut blocks, size));
     assert!(give(&mut blocks, first, 56) && give(&mut blocks, second, 50));
     let other = obtain(&mut blocks, 80);
@@ -69,24 +76,47 @@ fn the_block_that_was_freed_last_serves_the_next_task_of_its_class() {
     }
 }
 
+/// Gets more blocks of this size than are kept, and gives them; how many were kept.
+fn overfill(blocks: &mut Blocks, size: usize) -> usize {
+    let most = (LIMIT + MOST * MAGAZINE) / size + 1_000;
+    let taken: Vec<_> = (0..most).map(|_| obtain(blocks, size)).collect();
+    taken.into_iter().filter(|&block| give(blocks, block, size)).count()
+}
+
 #[test]
 fn no_more_than_the_limit_is_kept_and_older_sizes_give_way() {
-    let mut blocks = Blocks::new();
-    let fill = |blocks: &mut Blocks, size: usize| {
-        let mut taken: Vec<_> = (0..LIMIT / 40).map(|_| obtain(blocks, size)).collect();
-        let kept = taken.iter().take_while(|&&block| give(blocks, block, size)).count();
-        // The one that was refused is gone; the others are still ours.
-        for block in taken.drain(kept + 1..) {
-            assert!(!give(blocks, block, size), "there is no room");
-        }
-        kept
-    };
-    let small = fill(&mut blocks, 56);
-    assert_eq!(small, LIMIT / 56);
-    let large = fill(&mut blocks, 200);
-    assert_eq!(large, LIMIT / 200, "the small ones have made room");
+    let mut blocks = blocks();
+    let small = overfill(&mut blocks, 56);
+    let in_depot = MOST * (MAGAZINE / 56);
+    assert_eq!(small, LIMIT / 56 + in_depot, "here and in the depot");
+    let large = overfill(&mut blocks, 200);
+    let in_depot = MOST * (MAGAZINE / 200);
+    assert_eq!(large, LIMIT / 200 + in_depot, "the small ones have made room in both");
     assert!(blocks.classes[Class::of(layout(56, 8)).expect("kept").0].len() <= 200 / 56);
     assert!(blocks.bytes <= LIMIT);
+}
+
+#[test]
+fn what_one_worker_has_too_many_of_serves_another_one() {
+    let depot = Arc::new(Depot::new());
+    let [mut ends, mut spawns] = [0, 1].map(|_| Blocks::new(depot.clone()));
+    let magazine = MAGAZINE / 56;
+    let blocks: Vec<_> = (0..LIMIT / 56 + 1).map(|_| obtain(&mut ends, 56)).collect();
+    for &block in &blocks {
+        assert!(give(&mut ends, block, 56));
+    }
+    assert_eq!(ends.bytes, (blocks.len() - magazine) * 56, "one magazine has left");
+    let fetched: Vec<_> = (0..magazine).map(|_| obtain(&mut spawns, 50)).collect();
+    assert!(fetched.iter().all(|block| blocks.contains(block)));
+    assert_eq!((spawns.bytes, spawns.present), (0, 0));
+    // Of the next size there are none; and of this one, no more.
+    let others = [obtain(&mut spawns, 80), obtain(&mut spawns, 56)];
+    assert!(others.iter().all(|block| !blocks.contains(block)));
+    for (block, size) in
+        fetched.into_iter().map(|block| (block, 56)).chain([(others[0], 80), (others[1], 56)])
+    {
+        assert!(give(&mut spawns, block, size));
+    }
 }
 
 #[test]
