@@ -21,13 +21,19 @@
 //! the oldest spawned.
 //!
 //! Tasks from threads that are not workers enter through the one [`Injector`].
+//!
+//! A worker that is flooded with spawned tasks moves some to `woken` if a thief asks for them ([`lots`]).
 
+mod lots;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
+
+pub(crate) use lots::Flood;
 
 use crate::sync::deque::{Injector, Steal, Stealer, Worker};
 use crate::task::Runnable;
 use crate::unwind;
+use lots::Request;
 
 /// Every how many picks a worker looks at the far ends of its queues and at the injector.
 ///
@@ -53,6 +59,9 @@ const STEAL_LIMIT: usize = 32;
 pub(crate) struct LocalQueue {
     spawned: Worker<Runnable>,
     woken: Worker<Runnable>,
+    /// The thieves' side of `spawned`, for what it is laid out from.
+    oldest: Stealer<Runnable>,
+    request: Request,
     picks: u32,
     /// Which pick's task was the last to wake another.
     woke_at: u32,
@@ -64,19 +73,30 @@ pub(crate) struct LocalQueue {
 pub(crate) struct Stealers {
     spawned: Stealer<Runnable>,
     woken: Stealer<Runnable>,
+    request: Request,
 }
 
 impl LocalQueue {
     pub(crate) fn new() -> (Self, Stealers) {
         let (spawned, woken) = (Worker::new_lifo(), Worker::new_fifo());
-        let stealers = Stealers { spawned: spawned.stealer(), woken: woken.stealer() };
-        (Self { spawned, woken, picks: 0, woke_at: 0, streak: 0 }, stealers)
+        let (oldest, request) = (spawned.stealer(), Request::new());
+        let stealers = Stealers {
+            spawned: spawned.stealer(),
+            woken: woken.stealer(),
+            request: request.clone(),
+        };
+        (Self { spawned, woken, oldest, request, picks: 0, woke_at: 0, streak: 0 }, stealers)
     }
 
     /// Puts a task on top: it is the next to run.
     #[inline]
     pub(crate) fn push_spawned(&self, task: Runnable) {
-        unwind::never(|| self.spawned.push(task));
+        unwind::never(|| {
+            self.spawned.push(task);
+            if self.request.is_open() {
+                self.lay_out();
+            }
+        });
     }
 
     /// Puts a task behind the others.
@@ -153,6 +173,9 @@ impl LocalQueue {
     /// A task that has waited long.
     #[cold]
     fn pick_fairly(&self, own: &Stealers, injector: &Injector<Runnable>) -> Option<Runnable> {
+        if self.request.is_open() {
+            self.lay_out();
+        }
         match self.picks / FAIRNESS_INTERVAL % 3 {
             0 => self.woken.pop(),
             1 => self.take_injected(injector),

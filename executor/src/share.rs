@@ -19,6 +19,9 @@
 //!   taken at a time as a steal can; and if its queue has not grown for so long either, it is stuck,
 //!   and its queue is emptied without naps.
 //!
+//! From a victim with more tasks than its cache holds the thief takes hundreds at a time, or leaves it
+//! alone, whichever gets more done ([`lots`]).
+//!
 //! A thief that has backed off watches its victims for [`SHORT_SPIN`], then naps, [`NAP`] at a time.
 //! That bounds how long a runnable task waits behind a worker that is inside a long poll while
 //! another one idles: one nap and one watch, about a tenth of a millisecond with the timer slack of
@@ -32,10 +35,13 @@
 //! a pause, faster than one in three microseconds, spawns faster than a thief that naps takes; the
 //! rest waits until it pauses, but [`STUCK`] at most after that.
 
+mod lots;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
+use crate::queue::Flood;
 use crate::tempo::Retired;
+use lots::{ANSWER, Lots};
 use std::time::{Duration, Instant};
 
 /// What a stolen task has to be worth, in time that it keeps the thief busy.
@@ -92,6 +98,10 @@ pub(crate) enum Look {
     Steal,
     /// Take much of it: its owner is inside a long poll, or the tasks are small.
     StealMany,
+    /// Take what is laid out.
+    StealLot,
+    /// Ask for some of it.
+    Ask,
     /// There is work, and its owner is better off with it.
     LeaveBe,
 }
@@ -115,6 +125,7 @@ pub(crate) struct Share {
     seen: Box<[Seen]>,
     /// The loot being worked off: since when, and how many tasks.
     loot: Option<(Instant, u32)>,
+    lots: Lots,
     pays: bool,
     /// The tasks are small.
     in_batches: bool,
@@ -134,6 +145,7 @@ impl Share {
         Self {
             seen: vec![Seen::default(); workers].into(),
             loot: None,
+            lots: Lots::new(),
             pays: true,
             in_batches: false,
             back_off: NAP,
@@ -148,6 +160,9 @@ impl Share {
     /// How long to look for work before sleeping, the worker being without work at `now`.
     pub(crate) fn patience(&mut self, now: Instant) -> Duration {
         self.idle_since.get_or_insert(now);
+        if self.lots.awaits_answer(now) {
+            return ANSWER;
+        }
         if self.usual_gap < LONG_GAP { LONG_SPIN } else { SHORT_SPIN }
     }
 
@@ -239,6 +254,30 @@ impl Share {
         }
     }
 
+    /// Decides about a victim that may have more than it can work off soon; both have polled
+    /// `polls` tasks in their lives. `None`: there is no flood, or it is better off with it.
+    pub(crate) fn look_at_flood(
+        &mut self,
+        victim: usize,
+        flood: Flood,
+        polls: u64,
+        now: Instant,
+    ) -> Option<Look> {
+        if flood == Flood::None || !self.lots.may_share(victim, polls, now) {
+            return None;
+        }
+        match flood {
+            Flood::LaidOut => Some(Look::StealLot),
+            _ => self.lots.may_ask(now).then_some(Look::Ask),
+        }
+    }
+
+    /// The thief took a lot.
+    pub(crate) fn took_lot(&mut self) {
+        self.idle_naps = 0;
+        self.lots.took();
+    }
+
     /// The thief took `tasks` tasks.
     pub(crate) fn took(&mut self, tasks: usize, now: Instant) {
         self.idle_naps = 0;
@@ -261,6 +300,7 @@ impl Share {
     pub(crate) fn forget_looks(&mut self) {
         self.idle_naps = 0;
         self.calm_until = None;
+        self.lots.forget();
         for seen in &mut self.seen {
             *seen = Seen::default();
         }

@@ -49,6 +49,8 @@ pub(crate) enum Mutant {
     NoRescan,
     /// A push tells nobody.
     NoNotify,
+    /// A worker that has moved tasks from one of its deques to the other tells nobody.
+    UnannouncedLot,
     /// The last searcher that found work leaves the rest to nobody.
     NoHandOver,
     /// A wake during a poll is forgotten.

@@ -13,7 +13,7 @@ pub(crate) use budget::Begin;
 pub(crate) use drive::{NoRoot, Root, Stop, drive, run_in_place, take_up};
 pub(crate) use keepers::WorkerKeeper;
 
-use crate::queue::{FAIRNESS_INTERVAL, LocalQueue, Stealers};
+use crate::queue::{FAIRNESS_INTERVAL, Flood, LocalQueue, Stealers};
 use crate::registry::{Registrar, Registry};
 use crate::rng::Rng;
 use crate::runtime::{Backref, Handle};
@@ -332,24 +332,45 @@ impl Core {
         let others = self.handle.shared().workers.len();
         let first = self.rng.below(others);
         let injected = if retired.is_some() { self.handle.shared().injector.len() } else { 0 };
-        for victim in (first..others).chain(0..first).filter(|&victim| victim != self.index) {
+        let own = self.index;
+        let own_polls = self.handle.shared().workers[own].stats.polls();
+        for victim in (first..others).chain(0..first).filter(|&victim| victim != own) {
             let worker = &self.handle.shared().workers[victim];
             let queued = worker.stealers.len() + injected;
             let look = match (NAPS, queued) {
-                (true, _) => self.share.look(victim, queued, worker.stats.polls(), now, retired),
+                (true, _) => {
+                    let polls = worker.stats.polls();
+                    let both = polls.wrapping_add(own_polls);
+                    let flood =
+                        if retired.is_some() { Flood::None } else { worker.stealers.flood() };
+                    let look = self.share.look_at_flood(victim, flood, both, now);
+                    look.unwrap_or_else(|| self.share.look(victim, queued, polls, now, retired))
+                }
                 (false, 0) => Look::Empty,
                 (false, _) => Look::Steal,
             };
             match look {
                 Look::Empty => {}
                 Look::LeaveBe => left_work = true,
+                Look::Ask => {
+                    worker.stealers.ask();
+                    left_work = true;
+                }
+                Look::StealLot => {
+                    if let Some(task) = self.queue.steal_lot(&worker.stealers) {
+                        self.note_theft();
+                        self.share.took_lot();
+                        return Ok(task);
+                    }
+                }
                 Look::Steal | Look::StealMany => {
                     let many = look == Look::StealMany;
                     let stolen = self.queue.steal_from(&worker.stealers, many);
                     let task =
                         stolen.or_else(|| self.queue.take_injected(&self.handle.shared().injector));
                     if let Some(task) = task {
-                        self.note_theft(now);
+                        let taken = self.note_theft();
+                        self.share.took(taken, now);
                         return Ok(task);
                     }
                 }
@@ -358,12 +379,13 @@ impl Core {
         Err(left_work)
     }
 
-    fn note_theft(&mut self, now: Instant) {
+    /// Counts what it has just stolen.
+    fn note_theft(&self) -> usize {
         let own = &self.handle.shared().workers[self.index];
         let taken = 1 + own.stealers.len();
         bump(&own.stats.steals, 1);
         bump(&own.stats.stolen, taken as u64);
-        self.share.took(taken, now);
+        taken
     }
 }
 

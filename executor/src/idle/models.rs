@@ -1,9 +1,9 @@
 //! M2, M3, M4: the protocol of `idle.md`, with items in place of tasks.
 
 use super::{Idle, Rest, Seat, Woken};
-use crate::sync::Arc;
 use crate::sync::deque::{Injector, Steal, Stealer, Worker};
 use crate::sync::thread::{Builder, JoinHandle};
+use crate::sync::{Arc, Mutant, mutated};
 
 type Item = Box<u32>;
 
@@ -115,6 +115,24 @@ crate::model::models! {
         assert_eq!(own + sibling.join().unwrap(), 6);
     } fails with NoRescan as twin_m3_batch_no_rescan,
                  NoNotify as twin_m3_batch_no_notify;
+
+    /// M3, with a lot that is laid out: on its way from one of the worker's deques to the other it is
+    /// visible to nobody, so the worker, which then goes on with a long poll, acts as its pusher.
+    m3_lot_on_its_way_is_announced(Some(3)) {
+        let (spawned, woken) = (Worker::new_lifo(), Worker::new_fifo());
+        let pool = Pool::new(2, vec![spawned.stealer(), woken.stealer()]);
+        let sibling = worker(&pool, 1, 1);
+        spawned.push(Box::new(1));
+        pool.idle.notify_local();
+        if let Some(item) = spawned.pop() {
+            woken.push(item);
+            if !mutated(Mutant::UnannouncedLot) {
+                pool.idle.notify_local();
+            }
+        }
+        assert_eq!(sibling.join().unwrap(), 1);
+    } fails with UnannouncedLot as twin_m3_unannounced_lot,
+                 NoRescan as twin_m3_lot_no_rescan;
 
     /// M4. Two items, two workers, each content with one: whoever leaves the search first has to
     /// hand it over for the other item.

@@ -33,55 +33,55 @@ thread_local! {
 }
 
 /// A task that can be told by its number.
-fn task(number: usize) -> Runnable {
+pub(super) fn task(number: usize) -> Runnable {
     task::new(async move { NUMBER.set(number) }, Nobody).0
 }
 
-fn number(task: Runnable) -> usize {
+pub(super) fn number(task: Runnable) -> usize {
     assert!(matches!(task.run(&Nobody), Ran::Complete));
     NUMBER.replace(usize::MAX)
 }
 
 /// A worker's queues, the thieves' side of them, and an injector.
-struct Queues {
-    local: LocalQueue,
-    stealers: Stealers,
-    injector: Injector<Runnable>,
+pub(super) struct Queues {
+    pub(super) local: LocalQueue,
+    pub(super) stealers: Stealers,
+    pub(super) injector: Injector<Runnable>,
 }
 
 impl Queues {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (local, stealers) = LocalQueue::new();
         Self { local, stealers, injector: Injector::new() }
     }
 
-    fn spawn(&self, numbers: impl IntoIterator<Item = usize>) {
+    pub(super) fn spawn(&self, numbers: impl IntoIterator<Item = usize>) {
         numbers.into_iter().for_each(|number| self.local.push_spawned(task(number)));
     }
 
-    fn wake(&self, numbers: impl IntoIterator<Item = usize>) {
+    pub(super) fn wake(&self, numbers: impl IntoIterator<Item = usize>) {
         numbers.into_iter().for_each(|number| self.local.push_woken(task(number)));
     }
 
     /// As by the task that was picked last.
-    fn wake_from_task(&mut self, numbers: impl IntoIterator<Item = usize>) {
+    pub(super) fn wake_from_task(&mut self, numbers: impl IntoIterator<Item = usize>) {
         numbers.into_iter().for_each(|number| self.local.push_successor(task(number)));
     }
 
-    fn inject(&self, numbers: impl IntoIterator<Item = usize>) {
+    pub(super) fn inject(&self, numbers: impl IntoIterator<Item = usize>) {
         numbers.into_iter().for_each(|number| self.injector.push(task(number)));
     }
 
-    fn pick(&mut self) -> Option<usize> {
+    pub(super) fn pick(&mut self) -> Option<usize> {
         self.local.pick(&self.stealers, &self.injector).map(number)
     }
 
-    fn picks(&mut self, count: usize) -> Vec<usize> {
+    pub(super) fn picks(&mut self, count: usize) -> Vec<usize> {
         (0..count).map_while(|_| self.pick()).collect()
     }
 
     /// What is left of the worker's own, in the order in which it would be dropped.
-    fn drain(&self) -> Vec<usize> {
+    pub(super) fn drain(&self) -> Vec<usize> {
         std::iter::from_fn(|| self.local.drain()).map(number).collect()
     }
 }

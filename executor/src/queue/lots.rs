@@ -1,0 +1,98 @@
+//! Tasks that a worker lays out for thieves.
+//!
+//! From `spawned`, last in first out, thieves can take only task by task, and for each one the line of
+//! memory with the deque's ends goes over to them and back to the owner, who pushes or pops there. That costs both
+//! about as much as a small task. From `woken`, first in first out, a hundred go with one exchange. So
+//! if a worker has more spawned tasks than its cache holds, a thief *asks*, and the owner moves a *lot* of its oldest
+//! ones to `woken`, at its next push or fairness tick. As few as that must not be asked for: what was spawned
+//! just now is in the owner's cache, and to move it costs more than to run it.
+//!
+//! Receiver-initiated sharing is that of Acar, Charguéraud and Rainey, "Scheduling Parallel Programs by Work
+//! Stealing with Private Deques" (PPoPP 2013); here the deques are not private, so an owner that does not answer
+//! holds up nobody.
+
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
+use super::{LocalQueue, Stealers, until_settled};
+use crate::task::Runnable;
+use crossbeam_utils::CachePadded;
+use std::sync::Arc;
+// Not `sync`'s atomics, as this one orders nothing: the tasks go through the deques.
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// From how many tasks on a queue is a flood: several megabytes of memory.
+pub(super) const FLOOD: usize = 16 << 10;
+
+/// How many tasks are laid out at a time.
+pub(super) const LOT: usize = 256;
+
+const NOT_ASKED: u32 = 0;
+const ASKED: u32 = 1;
+const LAID_OUT: u32 = 2;
+
+/// What thieves have asked of an owner.
+#[derive(Clone)]
+pub(super) struct Request(Arc<CachePadded<AtomicU32>>);
+
+impl Request {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(CachePadded::new(AtomicU32::new(NOT_ASKED))))
+    }
+
+    #[inline]
+    pub(super) fn is_open(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == ASKED
+    }
+}
+
+/// Whether a worker has more than it can work off soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flood {
+    /// It has not.
+    None,
+    /// It may be asked for some of it.
+    Closed,
+    /// Some of it can be taken with one exchange.
+    LaidOut,
+}
+
+impl LocalQueue {
+    /// Answers a thief.
+    #[cold]
+    pub(super) fn lay_out(&self) {
+        if self.oldest.len() < FLOOD / 2 {
+            // Nor is there a flood for who asks: it has ebbed away.
+            return self.request.0.store(NOT_ASKED, Ordering::Relaxed);
+        }
+        let move_lot = || self.oldest.steal_batch_with_limit_and_pop(&self.woken, LOT);
+        if let Some(task) = until_settled(move_lot) {
+            self.woken.push(task);
+        }
+        self.request.0.store(LAID_OUT, Ordering::Relaxed);
+    }
+
+    /// Takes up to half of what another worker has woken or laid out.
+    pub(crate) fn steal_lot(&self, victim: &Stealers) -> Option<Runnable> {
+        victim.request.0.store(NOT_ASKED, Ordering::Relaxed);
+        until_settled(|| victim.woken.steal_batch_with_limit_and_pop(&self.woken, LOT))
+    }
+}
+
+impl Stealers {
+    /// What there is for a thief that wants much.
+    pub(crate) fn flood(&self) -> Flood {
+        let is_laid_out = self.request.0.load(Ordering::Relaxed) == LAID_OUT;
+        if is_laid_out || self.woken.len() >= FLOOD {
+            return Flood::LaidOut;
+        }
+        if self.spawned.len() >= FLOOD { Flood::Closed } else { Flood::None }
+    }
+
+    /// Asks the owner to lay out some of its tasks.
+    pub(crate) fn ask(&self) {
+        if self.request.0.load(Ordering::Relaxed) == NOT_ASKED {
+            self.request.0.store(ASKED, Ordering::Relaxed);
+        }
+    }
+}

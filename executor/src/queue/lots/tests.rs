@@ -1,0 +1,116 @@
+//! What is laid out, when, and that none of it is lost.
+
+use super::super::FAIRNESS_INTERVAL;
+use super::super::tests::{Queues, number, task};
+use super::{FLOOD, Flood, LOT};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// Tasks with the numbers from 0 on, of which there are just too many to work off soon.
+fn flooded() -> Queues {
+    let victim = Queues::new();
+    victim.spawn(0..FLOOD);
+    victim
+}
+
+/// What a thief gets: first the task that it is to run, then the others.
+fn takes_lot(victim: &Queues) -> Vec<usize> {
+    let mut thief = Queues::new();
+    let first = thief.local.steal_lot(&victim.stealers).map(number);
+    first.into_iter().chain(std::iter::from_fn(|| thief.pick())).collect()
+}
+
+#[test]
+fn a_flood_is_of_so_many_tasks_and_no_fewer() {
+    let victim = Queues::new();
+    victim.spawn(0..FLOOD - 1);
+    victim.wake(0..FLOOD - 1);
+    assert_eq!(victim.stealers.flood(), Flood::None);
+    victim.spawn([0]);
+    assert_eq!(victim.stealers.flood(), Flood::Closed);
+    victim.wake([0]);
+    assert_eq!(victim.stealers.flood(), Flood::LaidOut, "what was woken is open to all");
+}
+
+#[test]
+fn who_was_asked_lays_out_its_oldest_tasks_at_its_next_push() {
+    let victim = flooded();
+    victim.spawn(FLOOD..2 * FLOOD - 1);
+    assert_eq!(victim.stealers.flood(), Flood::Closed, "nobody has asked");
+    victim.stealers.ask();
+    assert_eq!(victim.stealers.flood(), Flood::Closed, "it has not heard of it");
+    victim.spawn([2 * FLOOD - 1]);
+    assert_eq!(victim.stealers.flood(), Flood::LaidOut);
+    let lot = takes_lot(&victim);
+    assert_eq!(lot.len(), LOT / 2);
+    assert!(lot.iter().all(|&number| number < LOT), "{lot:?}");
+    assert_eq!(victim.stealers.flood(), Flood::Closed, "the next one has to ask again");
+    assert_eq!(victim.stealers.len() + lot.len(), 2 * FLOOD);
+}
+
+#[test]
+fn who_was_asked_and_spawns_nothing_answers_at_its_fairness_tick() {
+    let mut victim = flooded();
+    victim.spawn(FLOOD..2 * FLOOD);
+    victim.stealers.ask();
+    let before = victim.picks(FAIRNESS_INTERVAL as usize - 1);
+    assert_eq!(victim.stealers.flood(), Flood::Closed, "after {} picks", before.len());
+    victim.picks(1);
+    assert_eq!(victim.stealers.flood(), Flood::LaidOut);
+}
+
+#[test]
+fn a_flood_that_has_ebbed_away_is_not_laid_out() {
+    let mut victim = flooded();
+    victim.stealers.ask();
+    let stolen = (0..FLOOD * 3 / 4).filter(|_| victim.stealers.drain().map(number).is_some());
+    assert_eq!(stolen.count(), FLOOD * 3 / 4);
+    victim.picks(FAIRNESS_INTERVAL as usize);
+    assert_eq!(victim.stealers.flood(), Flood::None);
+    assert!(!victim.stealers.has_woken());
+    // Nor does it lie in wait for the next one.
+    victim.spawn(0..FLOOD);
+    assert_eq!(victim.stealers.flood(), Flood::Closed);
+}
+
+#[test]
+fn of_a_flood_of_woken_tasks_a_lot_is_taken_unasked_in_their_order() {
+    let victim = Queues::new();
+    victim.wake(0..FLOOD);
+    assert_eq!(takes_lot(&victim), Vec::from_iter(0..LOT));
+}
+
+#[test]
+fn each_task_runs_once_whoever_takes_it() {
+    const TASKS: usize = 8 * FLOOD;
+    let Queues { mut local, stealers, injector } = Queues::new();
+    let done = AtomicBool::new(false);
+    let (own, taken) = thread::scope(|scope| {
+        let thief = scope.spawn(|| {
+            let mut thief = Queues::new();
+            let mut taken = Vec::new();
+            while !done.load(Ordering::Acquire) {
+                match stealers.flood() {
+                    Flood::None => thread::yield_now(),
+                    Flood::Closed => stealers.ask(),
+                    Flood::LaidOut => taken.extend(thief.local.steal_lot(&stealers).map(number)),
+                }
+                taken.extend(std::iter::from_fn(|| thief.pick()));
+            }
+            taken
+        });
+        let mut own = Vec::new();
+        for number in 0..TASKS {
+            local.push_spawned(task(number));
+            if number.is_multiple_of(4) {
+                own.extend(local.pick(&stealers, &injector).map(self::number));
+            }
+        }
+        own.extend(std::iter::from_fn(|| local.pick(&stealers, &injector).map(number)));
+        done.store(true, Ordering::Release);
+        (own, thief.join().expect("no panic"))
+    });
+    assert_eq!(own.len() + taken.len(), TASKS);
+    assert_eq!(own.into_iter().chain(taken).collect::<HashSet<_>>().len(), TASKS);
+}

@@ -1,0 +1,127 @@
+//! Whether it pays to take lots from a worker that is flooded with small tasks (see `queue::lots`).
+//!
+//! What a lot keeps its thief busy does not tell: a task may take it twice as long as it would take its
+//! owner, and it would still be good for both to share. But if the tasks count down one counter, two workers get
+//! less done than one. So the thief compares: for [`TRIAL`] it takes lots, and for [`PAUSE`] it leaves its victim
+//! alone, and in both it counts how many tasks the two of them poll. By what was more it goes for a while,
+//! longer each time the comparison turns out the same. (A victim that spawns without a pause polls nothing
+//! when it is alone.)
+
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+/// How long an owner has time to answer. It does so at its next push, or after 31 polls.
+pub(super) const ANSWER: Duration = Duration::from_micros(20);
+
+/// How long one that has not answered is not asked again.
+const SILENCE: Duration = Duration::from_micros(100);
+
+/// How long lots are taken to see what that is worth.
+const TRIAL: Duration = Duration::from_micros(300);
+
+/// How long the victim is left alone to see what that is worth.
+const PAUSE: Duration = Duration::from_micros(100);
+
+/// How long the outcome is gone by: at first, and at most.
+const TRUST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(8));
+
+/// What a thief is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It takes lots and counts.
+    Trial,
+    /// It has polled so many tasks in a millisecond with its victim, and counts how many that one polls alone.
+    Pause { together: u64 },
+    /// It goes by the outcome.
+    Settled { shares: bool },
+}
+
+/// What a thief remembers of its victim.
+pub(super) struct Lots {
+    victim: usize,
+    stage: Stage,
+    /// When the stage began, and how many tasks the two had polled by then.
+    since: Option<(Instant, u64)>,
+    trust: Duration,
+    /// The last outcome.
+    shared: Option<bool>,
+    asked: Option<Instant>,
+}
+
+impl Lots {
+    pub(super) fn new() -> Self {
+        Self {
+            victim: usize::MAX,
+            stage: Stage::Trial,
+            since: None,
+            trust: TRUST.0,
+            shared: None,
+            asked: None,
+        }
+    }
+
+    /// Whether to take lots from this victim now; the two have polled `polls` tasks in their lives.
+    pub(super) fn may_share(&mut self, victim: usize, polls: u64, now: Instant) -> bool {
+        if self.victim != victim {
+            *self = Self { victim, ..Self::new() };
+        }
+        let (since, before) = *self.since.get_or_insert((now, polls));
+        let time = now.duration_since(since);
+        let length = match self.stage {
+            Stage::Trial => TRIAL,
+            Stage::Pause { .. } => PAUSE,
+            Stage::Settled { .. } => self.trust,
+        };
+        if time >= length {
+            let in_a_millisecond = polls.wrapping_sub(before).saturating_mul(1_000_000);
+            self.advance(in_a_millisecond / time.as_nanos().max(1) as u64);
+            self.since = Some((now, polls));
+        }
+        match self.stage {
+            Stage::Trial => true,
+            Stage::Pause { .. } => false,
+            Stage::Settled { shares } => shares,
+        }
+    }
+
+    /// Goes on to the next stage; in this one so many tasks were polled in a millisecond.
+    fn advance(&mut self, rate: u64) {
+        self.stage = match self.stage {
+            Stage::Trial => Stage::Pause { together: rate },
+            Stage::Pause { together } => {
+                let shares = together > rate;
+                let same = self.shared.replace(shares) == Some(shares);
+                self.trust = if same { (self.trust * 2).min(TRUST.1) } else { TRUST.0 };
+                Stage::Settled { shares }
+            }
+            Stage::Settled { .. } => Stage::Trial,
+        };
+    }
+
+    /// Whether to ask, or to wait for the answer.
+    pub(super) fn may_ask(&mut self, now: Instant) -> bool {
+        let since = *self.asked.get_or_insert(now);
+        let waits = now.duration_since(since) < ANSWER;
+        if now.duration_since(since) >= SILENCE {
+            self.asked = None;
+        }
+        waits
+    }
+
+    /// Whether an answer is awaited.
+    pub(super) fn awaits_answer(&self, now: Instant) -> bool {
+        self.asked.is_some_and(|since| now.duration_since(since) < ANSWER)
+    }
+
+    /// A lot was taken.
+    pub(super) fn took(&mut self) {
+        self.asked = None;
+    }
+
+    /// The thief parks: what comes after that is something else.
+    pub(super) fn forget(&mut self) {
+        *self = Self::new();
+    }
+}
