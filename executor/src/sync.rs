@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`atomic`] | `std` | loom, which checks also that an atomic's end comes after all its uses |
 //! | [`Mutex`], [`Condvar`] | parking_lot | loom's, with parking_lot's signatures |
+//! | [`ShortMutex`] | spin's, which sleeps when it takes long | the same as `Mutex` |
 //! | [`cell::UnsafeCell`] | a transparent wrapper | loom's, which checks every access |
 //! | [`deque`] | crossbeam-deque | a small stand-in with crossbeam's own fences and orderings |
 //! | [`thread`] | `std` | loom |
@@ -15,6 +16,8 @@
 
 #[cfg(not(filch_loom))]
 mod real;
+#[cfg(not(filch_loom))]
+mod short_mutex;
 #[cfg(not(filch_loom))]
 pub(crate) use real::*;
 

@@ -25,7 +25,7 @@ pub(crate) use watch::{SLACK, Watch};
 use crate::context;
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutant, Mutex, MutexGuard, mutated};
+use crate::sync::{Arc, Mutant, ShortMutex, ShortMutexGuard, mutated};
 use crate::task::{drop_waker, is_of_a_task, wake};
 use crate::worker::Core;
 use filch_timers::{Clock, Key, MonotonicClock, NEVER, Wheel};
@@ -45,7 +45,7 @@ const BLIND_POLLS: u8 = 8;
 
 /// One worker's timers: what is due when, and who has to hear of it.
 pub(crate) struct WorkerTimers {
-    inner: Mutex<Inner>,
+    inner: ShortMutex<Inner>,
     /// A time before which nothing is due; [`NEVER`] if nothing ever is. Written under the lock.
     next: AtomicU64,
     /// `None`: time is virtual, and what the wheel was last turned to.
@@ -114,7 +114,7 @@ impl WorkerTimers {
     fn new(clock: Option<MonotonicClock>, number: u32) -> Self {
         let wheel = Wheel::new(0);
         let inner = Inner { wheel, phase: Phase::Vacant, sleeper: None, watch: None, asked: 0 };
-        Self { inner: Mutex::new(inner), next: AtomicU64::new(NEVER), clock, number }
+        Self { inner: ShortMutex::new(inner), next: AtomicU64::new(NEVER), clock, number }
     }
 
     /// What time it is for these timers.
@@ -311,7 +311,7 @@ impl WorkerTimers {
 
     fn fire_locked(
         &self,
-        mut inner: MutexGuard<'_, Inner>,
+        mut inner: ShortMutexGuard<'_, Inner>,
         now: u64,
         due: &mut Vec<Waker>,
     ) -> bool {

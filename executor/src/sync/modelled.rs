@@ -87,6 +87,10 @@ pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 /// `None` only while its owner waits for a condition variable.
 pub(crate) struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
 
+/// Models need no other than their usual lock: a wait is a wait.
+pub(crate) use Mutex as ShortMutex;
+pub(crate) use MutexGuard as ShortMutexGuard;
+
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(loom::sync::Mutex::new(value))

@@ -1,5 +1,6 @@
 //! The types of a normal build.
 
+pub(crate) use super::short_mutex::{ShortMutex, ShortMutexGuard};
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 pub(crate) use std::sync::Arc;
 

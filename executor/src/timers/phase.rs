@@ -1,7 +1,7 @@
 //! The life of a worker's timers, from one runtime to the next.
 
 use super::{Inner, Watch, WorkerTimers, lease};
-use crate::sync::{Arc, MutexGuard};
+use crate::sync::{Arc, ShortMutexGuard};
 use crate::task::wake;
 use std::mem;
 use std::task::Waker;
@@ -73,7 +73,7 @@ impl WorkerTimers {
 
     /// Gives released timers to the next runtime, unless sleeps refer to some of them.
     #[cold]
-    pub(super) fn vacate_if_empty(&self, mut inner: MutexGuard<'_, Inner>) {
+    pub(super) fn vacate_if_empty(&self, mut inner: ShortMutexGuard<'_, Inner>) {
         if !inner.wheel.is_empty() {
             return;
         }
