@@ -91,7 +91,7 @@ impl Lots {
         self.stage = match self.stage {
             Stage::Trial => Stage::Pause { together: rate },
             Stage::Pause { together } => {
-                let shares = together > rate;
+                let shares = together > rate + rate / 8;
                 let same = self.shared.replace(shares) == Some(shares);
                 self.trust = if same { (self.trust * 2).min(TRUST.1) } else { TRUST.0 };
                 Stage::Settled { shares }
