@@ -342,7 +342,7 @@ impl Core {
                     let polls = worker.stats.polls();
                     let both = polls.wrapping_add(own_polls);
                     let flood =
-                        if retired.is_some() { Flood::None } else { worker.stealers.flood() };
+                        if retired.is_some() { Flood::None } else { worker.stealers.flood(queued) };
                     let look = self.share.look_at_flood(victim, flood, both, now);
                     look.unwrap_or_else(|| self.share.look(victim, queued, polls, now, retired))
                 }

@@ -80,13 +80,21 @@ impl LocalQueue {
 }
 
 impl Stealers {
-    /// What there is for a thief that wants much.
-    pub(crate) fn flood(&self) -> Flood {
-        let is_laid_out = self.request.0.load(Ordering::Relaxed) == LAID_OUT;
-        if is_laid_out || self.woken.len() >= FLOOD {
+    /// What there is for a thief that wants much, of `queued` tasks in all.
+    ///
+    /// It does not look at the deques again unless it has to: each look takes their lines away from the owner.
+    pub(crate) fn flood(&self, queued: usize) -> Flood {
+        if self.request.0.load(Ordering::Relaxed) == LAID_OUT {
             return Flood::LaidOut;
         }
-        if self.spawned.len() >= FLOOD { Flood::Closed } else { Flood::None }
+        if queued < FLOOD {
+            return Flood::None;
+        }
+        match (self.woken.len(), self.spawned.len()) {
+            (FLOOD.., _) => Flood::LaidOut,
+            (_, FLOOD..) => Flood::Closed,
+            _ => Flood::None,
+        }
     }
 
     /// Asks the owner to lay out some of its tasks.
