@@ -40,6 +40,8 @@ pub(crate) struct Worker {
 }
 
 /// What only the thread that works in a worker's place has.
+// As `CachePadded`: cores are allocated one after the other, and written at each poll.
+#[repr(align(128))]
 pub(crate) struct Core {
     pub(crate) handle: Handle,
     pub(crate) index: usize,
