@@ -4,7 +4,7 @@
 //! cargo bench -p filch-timers                            1 k, 100 k and 1 M timers
 //! cargo bench -p filch-timers -- --quick                 a few seconds: does it run?
 //! cargo bench -p filch-timers -- --huge                  10 M as well; takes some GB
-//! cargo bench -p filch-timers -- --case reset            cases with "reset" in their name
+//! cargo bench -p filch-timers -- reset                   cases with "reset" in their name
 //! cargo bench -p filch-timers -- --only filch            candidates with "filch" in their name
 //! cargo bench -p filch-timers -- --live 5000             with so many timers
 //! ```
@@ -18,76 +18,59 @@
 
 mod cases;
 mod memory;
+mod options;
 mod peers;
 
 use std::env;
+use std::process::ExitCode;
 
 use cases::{Case, Round};
 use filch_timers::Wheel;
+use options::{Options, USAGE};
 use peers::{HashWheel, Heap, Payload, Timers, Tree};
 
 type Filch = Wheel<Payload>;
 
 const NAMES: [&str; 4] = [Filch::NAME, Heap::NAME, Tree::NAME, HashWheel::NAME];
 
-#[derive(Debug)]
-struct Options {
-    live: Vec<usize>,
-    operations: usize,
-    rounds: usize,
-    case: String,
-    only: String,
-}
+/// Exit code for options that make no sense.
+const MISUSE: u8 = 2;
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).filter(|a| a != "--bench").collect();
     if let [flag, name, live] = &arguments[..]
         && flag == memory::FLAG
     {
         println!("{}", memory::grown_by(name, live.parse().expect("a number of timers")));
+        return ExitCode::SUCCESS;
+    }
+    match Options::parse(&arguments) {
+        Ok(options) => compare(&options),
+        Err(message) => {
+            eprintln!("{message}\n\n{USAGE}");
+            return ExitCode::from(MISUSE);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn compare(options: &Options) {
+    let cases: Vec<_> = Case::ALL.into_iter().filter(|case| options.selects(*case)).collect();
+    if cases.is_empty() {
+        println!("the filters select no case of the wheel");
         return;
     }
-    let options = parse(&arguments);
     println!("nanoseconds of CPU time for each operation, in {} rounds", options.rounds);
     for &live in &options.live {
         println!("\n{live} timers alive\n");
         header();
-        for case in Case::ALL.into_iter().filter(|case| case.name().contains(&options.case)) {
-            row(case, live, &options);
+        for case in &cases {
+            row(*case, live, options);
         }
-        if options.case.is_empty() {
+        if options.filters.is_empty() {
             memory::row(live);
         }
     }
-}
-
-fn parse(arguments: &[String]) -> Options {
-    let mut options = Options {
-        live: vec![1_000, 100_000, 1_000_000],
-        operations: 200_000,
-        rounds: 25,
-        case: String::new(),
-        only: String::new(),
-    };
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--quick" => {
-                options.live = vec![1_000, 100_000];
-                options.operations = 20_000;
-                options.rounds = 3;
-            }
-            "--huge" => options.live.push(10_000_000),
-            "--case" => options.case = arguments.next().expect("--case NAME").clone(),
-            "--only" => options.only = arguments.next().expect("--only NAME").clone(),
-            "--live" => {
-                let live = arguments.next().and_then(|live| live.parse().ok());
-                options.live = vec![live.expect("--live NUMBER")];
-            }
-            other => panic!("{other} is no option"),
-        }
-    }
-    options
 }
 
 fn header() {
