@@ -44,8 +44,10 @@ var cases = map[string]benchmark{
 	"timer_fire":          timerFire,
 	"timer_burst":         timerBurst,
 	"timeout_churn":       timeoutChurn,
+	"timeout_churn_live":  timeoutChurnLive,
 	"sleep_reset":         sleepReset,
 	"sleep_reset_earlier": sleepResetEarlier,
+	"sleep_cancel_remote": sleepCancelRemote,
 }
 
 // Longer than whoever started this program waits.

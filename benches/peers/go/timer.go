@@ -1,7 +1,6 @@
 package main
 
 import (
-	"runtime"
 	"sync"
 	"time"
 )
@@ -47,63 +46,4 @@ func sleepUntil(deadline time.Time, group *sync.WaitGroup) {
 	time.Sleep(time.Until(deadline))
 	check(!time.Now().Before(deadline), "early")
 	group.Done()
-}
-
-// Longer than any measurement.
-const long = 30 * time.Second
-
-func timeoutChurn(reduction int) result {
-	const churners = 100
-	times := count(5_000, reduction)
-	var done [churners]int
-	took := timed(churners*times, func() {
-		var group sync.WaitGroup
-		for index := range done {
-			group.Add(1)
-			go func() {
-				defer group.Done()
-				for range times {
-					limit := time.NewTimer(long)
-					runtime.Gosched()
-					// It has not fired.
-					if limit.Stop() {
-						done[index]++
-					}
-				}
-			}()
-		}
-		group.Wait()
-	})
-	total := 0
-	for _, inTime := range done {
-		total += inTime
-	}
-	check(total == churners*times, "yields in time")
-	return took
-}
-
-func sleepReset(reduction int) result {
-	return reset(reduction, long, func(int) time.Duration { return long })
-}
-
-func sleepResetEarlier(reduction int) result {
-	const first = 1_200 * time.Second
-	return reset(reduction, first, func(number int) time.Duration {
-		return first - time.Duration(number+1)*time.Millisecond
-	})
-}
-
-func reset(reduction int, first time.Duration, next func(number int) time.Duration) result {
-	times := count(1_000_000, reduction)
-	timer := time.NewTimer(first)
-	active := 0
-	took := timed(times, func() {
-		for number := range times {
-			if timer.Reset(next(number)) {
-				active++
-			}
-		}
-	})
-	check(active == times && timer.Stop(), "early")
-	return took
 }
