@@ -6,6 +6,7 @@
 //! | [`cases`] | throughput: how long a piece of work takes, per operation |
 //! | [`guards`] | the price: idle CPU, stranded tasks, fairness, latency, memory |
 //! | [`reference`](mod@reference) | the same work by other means: rayon, and programs in other languages |
+//! | [`count`] | one operation, many times, for those who count instructions |
 //! | [`coroutine`] | libraries of coroutines, which are compared with the same driver |
 //! | [`probe`] | what a case or a guard is to the driver, whatever the runtime |
 //! | [`driver`] | rounds, rotation, failures |
@@ -22,6 +23,7 @@ pub mod cases;
 pub mod child;
 pub mod clock;
 pub mod coroutine;
+pub mod count;
 pub mod driver;
 pub mod guards;
 pub mod latch;

@@ -136,6 +136,11 @@ impl Run {
         Self { cost, operations }
     }
 
+    /// How many operations it was.
+    pub fn operations(self) -> usize {
+        self.operations
+    }
+
     /// One figure for each of [`WALL`] and [`CPU`].
     pub fn figures(self) -> Vec<f64> {
         let each = |time: Duration| time.as_secs_f64() * 1e9 / self.operations as f64;
@@ -228,6 +233,19 @@ impl<P: Timers> Probe<P> {
     pub fn on_demand(mut self) -> Self {
         self.info.on_demand = true;
         self
+    }
+
+    /// Everything about it but its code.
+    pub fn info(&self) -> &ProbeInfo {
+        &self.info
+    }
+
+    /// One run of a case without a warm-up; nothing of a guard.
+    pub fn run_once(&self, setup: &Setup) -> Option<Run> {
+        match self.body {
+            Body::Case(start, run) => Some(run(&start(setup.workers), setup.scale)),
+            Body::Guard(_) => None,
+        }
     }
 
     /// Measures once: on a fresh runtime and, for a case, after a warm-up of a tenth of the work.

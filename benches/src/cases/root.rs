@@ -17,7 +17,7 @@ pub const ONE: (&str, &str) = ("block_on_root_one", "spawn_await_one");
 /// `block_on_root_batch`: `spawn_join_batch` directly inside `block_on`.
 pub fn join_batch<P: Peer>(peer: &P, scale: Scale) -> Run {
     let times = scale.count(100);
-    let (cost, joined) = at_root(peer, spawn::join_batches::<P>(times));
+    let (cost, joined) = at_root(peer, spawn::join_batches::<P>(times, spawn::BATCH));
     assert_eq!(joined, times * spawn::BATCH, "tasks joined");
     Run::new(cost, joined)
 }

@@ -15,17 +15,17 @@ pub const BATCH: usize = 10_000;
 /// `spawn_join_batch`: spawns 10 000 empty tasks, then awaits them all in order; 100 times over.
 pub fn join_batch<P: Peer>(peer: &P, scale: Scale) -> Run {
     let times = scale.count(100);
-    let (cost, joined) = in_task(peer, timed(join_batches::<P>(times)));
+    let (cost, joined) = in_task(peer, timed(join_batches::<P>(times, BATCH)));
     assert_eq!(joined, times * BATCH, "tasks joined");
     Run::new(cost, joined)
 }
 
-/// The body of `spawn_join_batch`: how many tasks were joined.
-pub async fn join_batches<P: Peer>(times: usize) -> usize {
-    let mut handles = Vec::with_capacity(BATCH);
+/// The body of `spawn_join_batch`, with batches of any size: how many tasks were joined.
+pub async fn join_batches<P: Peer>(times: usize, batch: usize) -> usize {
+    let mut handles = Vec::with_capacity(batch);
     let mut joined = 0;
     for _ in 0..times {
-        handles.extend((0..BATCH).map(|_| P::spawn(async {})));
+        handles.extend((0..batch).map(|_| P::spawn(async {})));
         for handle in handles.drain(..) {
             handle.await;
             joined += 1;
@@ -38,16 +38,18 @@ pub async fn join_batches<P: Peer>(times: usize) -> usize {
 /// many, and awaits them all; 100 times over.
 pub fn many_join<P: Peer>(peer: &P, scale: Scale) -> Run {
     let times = scale.count(100);
-    let body = async move {
-        let mut sum = 0;
-        for _ in 0..times {
-            sum += P::spawn_many((0..BATCH).map(numbered)).await.into_iter().sum::<usize>();
-        }
-        sum
-    };
-    let (cost, sum) = in_task(peer, timed(body));
+    let (cost, sum) = in_task(peer, timed(join_many::<P>(times, BATCH)));
     assert_eq!(sum, times * (BATCH * (BATCH - 1) / 2), "sum of what the tasks returned");
     Run::new(cost, times * BATCH)
+}
+
+/// The body of `spawn_many_join`, with batches of any size: the sum of what the tasks returned.
+pub async fn join_many<P: Peer>(times: usize, batch: usize) -> usize {
+    let mut sum = 0;
+    for _ in 0..times {
+        sum += P::spawn_many((0..batch).map(numbered)).await.into_iter().sum::<usize>();
+    }
+    sum
 }
 
 async fn numbered(number: usize) -> usize {
