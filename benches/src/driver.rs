@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 use crate::machine::Neighbours;
 use crate::options::Options;
 use crate::probe::{Contestant, Kind, ProbeInfo, Setup};
-use crate::results::{Block, Failure, Results};
+use crate::results::{Block, Failure, Measured, Results};
 use crate::watchdog::Watchdog;
 
 /// Guards are long and steady: this many rounds of them are enough.
@@ -56,7 +56,7 @@ impl Driver<'_> {
                 let what = format!("{} on {name} ({workers} workers)", probe.path());
                 let measure = || contestant.measure(*index, &setup);
                 match self.watchdog.watch(what.clone(), || caught(measure)) {
-                    Ok(figures) => block.record(probe, runtime, &figures),
+                    Ok(measured) => block.record(probe, runtime, &measured),
                     Err(message) => failures.push(Failure { what, message }),
                 }
             }
@@ -66,7 +66,7 @@ impl Driver<'_> {
 }
 
 /// What `measure` returns, or the message of its panic.
-fn caught(measure: impl FnOnce() -> Vec<f64>) -> Result<Vec<f64>, String> {
+fn caught(measure: impl FnOnce() -> Measured) -> Result<Measured, String> {
     panic::catch_unwind(AssertUnwindSafe(measure)).map_err(|payload| {
         let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
         text.or_else(|| payload.downcast_ref::<String>().cloned())
@@ -110,9 +110,9 @@ mod tests {
         fn takes_part(&self, probe: &ProbeInfo) -> bool {
             probe.name != "other"
         }
-        fn measure(&self, probe: usize, _setup: &Setup) -> Vec<f64> {
+        fn measure(&self, probe: usize, _setup: &Setup) -> Measured {
             assert_eq!(probe, 0, "wrong result");
-            vec![1.0]
+            vec![1.0].into()
         }
         fn memory(&self, _child: &Child) -> f64 {
             unreachable!("it has no guards")

@@ -7,6 +7,7 @@
 //! | [`guards`] | the price: idle CPU, stranded tasks, fairness, latency, memory |
 //! | [`reference`](mod@reference) | the same work by other means: rayon, and programs in other languages |
 //! | [`count`] | one operation, many times, for those who count instructions |
+//! | [`counters`] | what a runtime counts about itself |
 //! | [`coroutine`] | libraries of coroutines, which are compared with the same driver |
 //! | [`probe`] | what a case or a guard is to the driver, whatever the runtime |
 //! | [`driver`] | rounds, rotation, failures |
@@ -24,6 +25,7 @@ pub mod child;
 pub mod clock;
 pub mod coroutine;
 pub mod count;
+pub mod counters;
 pub mod driver;
 pub mod guards;
 pub mod latch;
@@ -189,6 +191,7 @@ fn list(contestants: &[Box<dyn Contestant>], with_references: bool) {
 mod tests {
     use super::*;
     use probe::{Scale, Setup};
+    use results::Measured;
 
     /// Panics in the one case it has.
     struct Broken;
@@ -203,7 +206,7 @@ mod tests {
         fn probes(&self) -> Vec<ProbeInfo> {
             vec![ProbeInfo::case("only", "task")]
         }
-        fn measure(&self, _probe: usize, _setup: &Setup) -> Vec<f64> {
+        fn measure(&self, _probe: usize, _setup: &Setup) -> Measured {
             panic!("wrong result")
         }
         fn memory(&self, _child: &Child) -> f64 {
@@ -246,7 +249,7 @@ mod tests {
         let setup = Setup { workers: 2, scale: Scale::reduced(2) };
         for (index, probe) in chosen[0].probes().iter().enumerate() {
             if chosen[0].takes_part(probe) {
-                assert_eq!(chosen[0].measure(index, &setup).len(), 2, "{}", probe.name);
+                assert_eq!(chosen[0].measure(index, &setup).figures.len(), 2, "{}", probe.name);
             }
         }
     }

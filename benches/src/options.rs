@@ -19,6 +19,7 @@ FILTER               part of `case/NAME` or `guard/NAME`; several mean any of th
 --workers N,M        worker threads of each runtime (2); of several numbers each by itself
 --only A,B           only these runtimes
 --quick              a tenth of the work, one round
+--counters           a table of what filch counts of itself: polls, steals, parks, wakes
 --json FILE          writes every sample there too
 --html FILE          writes the report there as a page with charts
 --check-complete     fails unless every case x runtime x field has a figure";
@@ -49,6 +50,8 @@ pub struct Options {
     pub only: Option<Vec<String>>,
     /// A tenth of the work.
     pub quick: bool,
+    /// Show the runtimes' counters.
+    pub counters: bool,
     /// Where to write the samples.
     pub json: Option<PathBuf>,
     /// Where to write the page.
@@ -65,6 +68,7 @@ impl Default for Options {
             workers: vec![2],
             only: None,
             quick: false,
+            counters: false,
             json: None,
             html: None,
             check_complete: false,
@@ -97,6 +101,7 @@ impl Options {
                     options.only = Some(names.split(',').map(str::to_owned).collect());
                 }
                 "--quick" => options.quick = true,
+                "--counters" => options.counters = true,
                 "--check-complete" => options.check_complete = true,
                 unknown if unknown.starts_with('-') => {
                     return Err(format!("unknown option {unknown}"));

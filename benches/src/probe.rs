@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use crate::child::Child;
 use crate::clock::Cost;
+use crate::counters::Counters;
 use crate::options::Options;
 use crate::peer::Timers;
+use crate::results::Measured;
 use crate::stats::Combine;
 use crate::{cases, guards, machine};
 
@@ -249,14 +251,20 @@ impl<P: Timers> Probe<P> {
     }
 
     /// Measures once: on a fresh runtime and, for a case, after a warm-up of a tenth of the work.
-    pub fn measure(&self, setup: &Setup) -> Vec<f64> {
+    pub fn measure(&self, setup: &Setup) -> Measured {
         match self.body {
             Body::Case(start, run) => {
                 let peer = start(setup.workers);
                 run(&peer, setup.scale.tenth());
-                run(&peer, setup.scale).figures()
+                let before = peer.counters();
+                let run = run(&peer, setup.scale);
+                let each = |(after, before): (Counters, Counters)| {
+                    after.per_operation_since(before, run.operations)
+                };
+                let counters = peer.counters().zip(before).map(each);
+                Measured { figures: run.figures(), counters }
             }
-            Body::Guard(run) => run(setup),
+            Body::Guard(run) => run(setup).into(),
         }
     }
 }
@@ -277,8 +285,8 @@ pub trait Contestant {
     fn takes_part(&self, _probe: &ProbeInfo) -> bool {
         true
     }
-    /// Measures the probe at this index once: one figure for each field.
-    fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64>;
+    /// Measures the probe at this index once.
+    fn measure(&self, probe: usize, setup: &Setup) -> Measured;
     /// What [`Child::run`] gives: the figure in bytes, measured in this process.
     fn memory(&self, child: &Child) -> f64;
 }
@@ -321,7 +329,7 @@ impl<P: Timers> Contestant for Entry<P> {
         probe.timers || !P::ONLY_TIMERS
     }
 
-    fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64> {
+    fn measure(&self, probe: usize, setup: &Setup) -> Measured {
         self.probes[probe].measure(setup)
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::counters::{NAMES, PerOperation};
 use crate::probe::{Contestant, Field, ProbeInfo};
 use crate::report::SUBJECT;
 use crate::stats::Series;
@@ -24,6 +25,21 @@ impl Row {
     /// The figure of the runtime at this index, if there is one.
     pub fn figure(&self, runtime: usize) -> Option<f64> {
         self.series[runtime].as_ref()?.combined(self.field.combine)
+    }
+}
+
+/// What a measurement gave.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// One figure for each field of the probe.
+    pub figures: Vec<f64>,
+    /// What the runtime counted meanwhile, if it is a case and the runtime counts.
+    pub counters: Option<PerOperation>,
+}
+
+impl From<Vec<f64>> for Measured {
+    fn from(figures: Vec<f64>) -> Self {
+        Self { figures, counters: None }
     }
 }
 
@@ -75,6 +91,19 @@ pub struct Block {
     pub workers: usize,
     /// One row for each figure of each selected probe.
     pub rows: Vec<Row>,
+    /// What was counted by the runtimes that count, in the order of the first round.
+    pub counted: Vec<Counted>,
+}
+
+/// What a runtime counted in one case.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// The case.
+    pub probe: ProbeInfo,
+    /// Which of [`Results::runtimes`].
+    pub runtime: usize,
+    /// For an operation, one series for each of [`NAMES`].
+    pub series: [Series; NAMES.len()],
 }
 
 impl Results {
@@ -93,7 +122,7 @@ impl Results {
             .iter()
             .flat_map(|probe| probe.fields.iter().map(|field| row(*probe, *field)))
             .collect();
-        let block = |&workers: &usize| Block { workers, rows: rows.clone() };
+        let block = |&workers: &usize| Block { workers, rows: rows.clone(), counted: Vec::new() };
         Self {
             runtimes: contestants.iter().map(|one| RuntimeInfo::of(&**one)).collect(),
             blocks: workers.iter().map(block).collect(),
@@ -113,7 +142,7 @@ impl Results {
     /// Probe, field, runtime and workers of every figure that there is not.
     pub fn missing(&self) -> Vec<String> {
         let mut gaps = Vec::new();
-        for Block { workers, rows } in &self.blocks {
+        for Block { workers, rows, .. } in &self.blocks {
             for row in rows {
                 for (runtime, series) in self.runtimes.iter().zip(&row.series) {
                     if series.as_ref().is_some_and(|series| !series.is_complete()) {
@@ -172,13 +201,13 @@ impl Block {
         self.rows.iter().find(|row| row.probe.name == probe && row.field == field)
     }
 
-    /// Adds what one measurement gave: a figure for each field.
+    /// Adds what one measurement gave.
     ///
     /// # Panics
     /// If the probe is not one of the block's, or the runtime takes no part in it.
-    pub fn record(&mut self, probe: &ProbeInfo, runtime: usize, figures: &[f64]) {
-        assert_eq!(figures.len(), probe.fields.len(), "{}", probe.path());
-        for (field, figure) in probe.fields.iter().zip(figures) {
+    pub fn record(&mut self, probe: &ProbeInfo, runtime: usize, measured: &Measured) {
+        assert_eq!(measured.figures.len(), probe.fields.len(), "{}", probe.path());
+        for (field, figure) in probe.fields.iter().zip(&measured.figures) {
             let row = self
                 .rows
                 .iter_mut()
@@ -186,5 +215,18 @@ impl Block {
             let series = &mut row.expect("a row for each field").series[runtime];
             series.as_mut().expect("it takes part").push(*figure);
         }
+        if let Some(counters) = measured.counters {
+            let all = self.counted_of(probe, runtime).series.iter_mut();
+            all.zip(counters).for_each(|(series, counter)| series.push(counter));
+        }
+    }
+
+    fn counted_of(&mut self, probe: &ProbeInfo, runtime: usize) -> &mut Counted {
+        let is_it = |one: &Counted| one.probe.name == probe.name && one.runtime == runtime;
+        let place = self.counted.iter().position(is_it).unwrap_or_else(|| {
+            self.counted.push(Counted { probe: *probe, runtime, series: Default::default() });
+            self.counted.len() - 1
+        });
+        &mut self.counted[place]
     }
 }

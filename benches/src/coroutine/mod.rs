@@ -10,6 +10,7 @@ use crate::cases::coroutine;
 use crate::child::Child;
 use crate::machine;
 use crate::probe::{Contestant, ProbeInfo, Run, Scale, Setup};
+use crate::results::Measured;
 
 /// A library of coroutines.
 pub trait Library {
@@ -74,10 +75,10 @@ impl Contestant for Entry {
         self.cases.iter().map(|(info, _)| *info).collect()
     }
 
-    fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64> {
+    fn measure(&self, probe: usize, setup: &Setup) -> Measured {
         let (_, run) = self.cases[probe];
         run(setup.scale.tenth());
-        run(setup.scale).figures()
+        run(setup.scale).figures().into()
     }
 
     fn memory(&self, _child: &Child) -> f64 {

@@ -5,9 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use filch::{Builder, Handle, JoinHandle, Runtime};
+use filch::{Builder, Handle, JoinHandle, Runtime, WorkerMetrics};
 
 use super::{Peer, Timers};
+use crate::counters::{Counters, NAMES};
 
 /// A filch runtime.
 #[derive(Debug)]
@@ -40,6 +41,16 @@ impl Peer for Filch {
 
     fn handle(&self) -> Handle {
         self.0.handle().clone()
+    }
+
+    fn counters(&self) -> Option<Counters> {
+        let mut sums = [0; NAMES.len()];
+        for worker in self.0.metrics().workers {
+            let WorkerMetrics { polls, steals, stolen_tasks, parks, naps, wakes, .. } = worker;
+            let counts = [polls, steals, stolen_tasks, parks, naps, wakes, worker.needless_wakes];
+            sums = std::array::from_fn(|index| sums[index] + counts[index]);
+        }
+        Some(Counters(sums))
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
@@ -142,5 +153,22 @@ impl Timers for Filch {
     ) -> impl Future<Output = Option<F::Output>> + Send {
         let limited = filch::timeout(duration, future);
         async { limited.await.ok() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases::{in_task, spawn};
+
+    #[test]
+    fn counters_sum_up_the_workers() {
+        let peer = Filch::start(2);
+        let before = peer.counters().expect("it counts");
+        assert_eq!(in_task(&peer, spawn::join_batches::<Filch>(1, 1_000)), 1_000);
+        let after = peer.counters().expect("it counts");
+        let each = after.per_operation_since(before, 1_000);
+        // A poll each, and some of the task that spawned them.
+        assert!((1.0..2.1).contains(&each[0]), "polls: {}", each[0]);
     }
 }

@@ -9,6 +9,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use crate::counters::Counters;
+
 /// A multi-threaded executor under test.
 ///
 /// The functions without `self` act on the runtime that the calling task belongs to, the way a
@@ -31,6 +33,11 @@ pub trait Peer: Sized + 'static {
 
     /// A handle for other threads.
     fn handle(&self) -> Self::Handle;
+
+    /// What it has counted since its start, if it counts.
+    fn counters(&self) -> Option<Counters> {
+        None
+    }
 
     /// Drives `future` on the calling thread, which [`start`](Self::start) did not start.
     fn block_on<F: Future>(&self, future: F) -> F::Output;

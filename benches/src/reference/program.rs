@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::child::Child;
 use crate::probe::{CPU, Contestant, ProbeInfo, Setup, WALL};
+use crate::results::Measured;
 
 /// The program.
 #[derive(Debug)]
@@ -76,12 +77,12 @@ impl Contestant for Program {
         self.cases.iter().any(|case| case == probe.name)
     }
 
-    fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64> {
+    fn measure(&self, probe: usize, setup: &Setup) -> Measured {
         let (workers, reduction) = (setup.workers.to_string(), setup.scale.reduction().to_string());
         let arguments = [self.probes[probe].name, &workers, &reduction];
         let answer = ask(&self.path, &arguments).unwrap_or_else(|why| panic!("{why}"));
         let figure = |name| answer[name].as_f64().unwrap_or_else(|| panic!("{name} is missing"));
-        vec![figure(WALL.name), figure(CPU.name)]
+        vec![figure(WALL.name), figure(CPU.name)].into()
     }
 
     fn memory(&self, _child: &Child) -> f64 {

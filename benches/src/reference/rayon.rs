@@ -11,6 +11,7 @@ use crate::child::Child;
 use crate::clock::{Cost, Stopwatch};
 use crate::machine;
 use crate::probe::{Contestant, ProbeInfo, Run, Scale, Setup};
+use crate::results::Measured;
 
 /// Name in tables and options.
 pub(super) const NAME: &str = "rayon";
@@ -63,14 +64,14 @@ impl Contestant for Rayon {
         case(probe.name).is_some()
     }
 
-    fn measure(&self, probe: usize, setup: &Setup) -> Vec<f64> {
+    fn measure(&self, probe: usize, setup: &Setup) -> Measured {
         let run = case(self.probes[probe].name).expect("it takes part");
         let pool = ThreadPoolBuilder::new().num_threads(setup.workers).build();
         let run = || {
             run(setup.scale.tenth());
             run(setup.scale)
         };
-        pool.expect("a pool of rayon").install(run).figures()
+        pool.expect("a pool of rayon").install(run).figures().into()
     }
 
     fn memory(&self, _child: &Child) -> f64 {

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::allocator;
+use crate::counters::NAMES;
 use crate::machine;
 use crate::options::Options;
 use crate::probe::Kind;
@@ -31,6 +32,7 @@ pub fn write(path: &Path, options: &Options, results: &Results) -> io::Result<()
         "quick": options.quick,
         "percent_taken_by_others": results.neighbours.samples(),
         "figures": results.blocks.iter().flat_map(|block| figures(results, block)).collect::<Vec<_>>(),
+        "counters": results.blocks.iter().flat_map(|block| counters(results, block)).collect::<Vec<_>>(),
         "failures": results.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     fs::write(path, format!("{report:#}\n"))
@@ -69,4 +71,25 @@ fn figure(results: &Results, workers: usize, row: &Row) -> Value {
         "combine": combine,
         "runtimes": by_runtime,
     })
+}
+
+fn counters(results: &Results, block: &Block) -> Vec<Value> {
+    let counted = block.counted.iter().map(|counted| {
+        let each: Map<_, _> = NAMES
+            .iter()
+            .zip(&counted.series)
+            .map(|(name, series)| {
+                let figure = series.combined(Combine::Median);
+                (name.to_string(), json!({ "figure": figure, "samples": series.samples() }))
+            })
+            .collect();
+        json!({
+            "name": counted.probe.name,
+            "operation": counted.probe.operation,
+            "workers": block.workers,
+            "runtime": results.runtimes[counted.runtime].name,
+            "per_operation": each,
+        })
+    });
+    counted.collect()
 }

@@ -4,11 +4,11 @@ use super::SUBJECT;
 use super::table::{Table, figure};
 use crate::allocator;
 use crate::cases::root;
-
+use crate::counters::NAMES;
 use crate::machine;
 use crate::options::Options;
 use crate::probe::{CPU, Kind, WALL};
-use crate::results::{BASE, Block, Results, Row, Side};
+use crate::results::{BASE, Block, Counted, Results, Row, Side};
 use crate::stats::{Combine, Series};
 
 /// Shown where there is no figure.
@@ -22,20 +22,24 @@ pub fn render(options: &Options, results: &Results) -> String {
             [_] => String::new(),
             _ => format!("Workers: {}. ", block.workers),
         };
-        let tables = tables(results, block).into_iter().filter(|(_, table)| table.has_rows());
+        let mut tables = tables(results, block);
+        if options.counters {
+            tables.push(("Counters: per 1 000 operations, medians", counters(results, block)));
+        }
+        let tables = tables.into_iter().filter(|(_, table)| table.has_rows());
         sections
             .extend(tables.map(|(title, table)| format!("{number}{title}\n\n{}", table.render())));
     }
     sections.join("\n")
 }
 
-fn tables(results: &Results, block: &Block) -> [(&'static str, Table); 4] {
+fn tables(results: &Results, block: &Block) -> Vec<(&'static str, Table)> {
     let cases = |row: &&Row| row.probe.kind == Kind::Case;
     let wall = block.rows.iter().filter(cases).filter(|row| row.field == WALL);
     let cpu = block.rows.iter().filter(cases).filter(|row| row.field == CPU);
     let guards = block.rows.iter().filter(|row| !cases(row));
     let field = |row: &Row| format!("{}.{}", row.probe.name, row.field.name);
-    [
+    vec![
         (
             "Throughput: ns per operation, median (min–max)",
             figures(results, block, wall, |row| row.probe.name.into()),
@@ -144,6 +148,21 @@ fn roots(results: &Results, block: &Block) -> Table {
         let ratios = peers.iter().map(|one| ratio(at_root.figure(*one), in_task.figure(*one)));
         cells.extend(ratios);
         table.push(cells);
+    }
+    table
+}
+
+/// By the thousand, as some things happen once in ten thousand operations.
+fn counters(results: &Results, block: &Block) -> Table {
+    let names = NAMES.iter().map(|name| name.replace('_', " "));
+    let mut table = Table::new(["".into(), "1 000 × / with".into()].into_iter().chain(names));
+    for Counted { probe, runtime, series } in &block.counted {
+        let runtime = results.runtimes[*runtime].name;
+        let cells = [probe.name.to_owned(), format!("{} / {runtime}", probe.operation)];
+        let medians = series.iter().map(|one| {
+            one.combined(Combine::Median).map_or(NONE.into(), |median| figure(1_000.0 * median))
+        });
+        table.push(cells.into_iter().chain(medians));
     }
     table
 }

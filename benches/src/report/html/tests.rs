@@ -17,7 +17,7 @@ fn everything(workers: &[usize]) -> (Options, Results) {
                         probe.fields.len()
                     ];
                     if contestant.takes_part(probe) {
-                        block.record(probe, runtime, &figures);
+                        block.record(probe, runtime, &figures.into());
                     }
                 }
             }
