@@ -56,11 +56,12 @@ check() {
 
 table() {
     [ $# -gt 0 ] || set -- "${operations[@]}"
-    need valgrind && need objdump
+    need valgrind
+    need objdump
     [ "$(uname -m)" = x86_64 ] || { echo "count.sh knows the instructions of x86-64 only" >&2 && exit 1; }
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
-    local program operation number row
+    local program operation number row few many
     program=$(build)
     echo "$runtime, each operation: instructions / read-modify-writes + those of libraries / full barriers"
     echo
@@ -69,8 +70,9 @@ table() {
     for operation; do
         row="| \`$operation\` |"
         for number in $workers; do
-            row+=" $(difference "$(count "$operation" "$number" "$small")" \
-                "$(count "$operation" "$number" "$large")") |"
+            few=$(count "$operation" "$number" "$small")
+            many=$(count "$operation" "$number" "$large")
+            row+=" $(difference "$few" "$many") |"
         done
         echo "$row"
     done
@@ -84,7 +86,7 @@ need() {
 count() {
     local out=$work/callgrind.out number
     number=$(valgrind -q --tool=callgrind --dump-instr=yes --compress-strings=no --compress-pos=no \
-        --callgrind-out-file="$out" "$program" "$runtime" "$@")
+        --callgrind-out-file="$out" "$program" "$runtime" "$@") || return
     sed -n 's/^ob=//p' "$out" | sort -u >"$work/objects"
     local object
     while read -r object; do
