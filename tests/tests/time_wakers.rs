@@ -82,6 +82,49 @@ fn a_waker_may_register_reset_and_poll_sleeps() {
     });
 }
 
+/// What is reset has left the wheel with the rest of the batch and is woken for that, if it was not
+/// yet; its time is the new one all the same.
+#[test]
+fn a_waker_may_reset_sleeps_of_its_own_batch() {
+    within(LONG, || {
+        let runtime = stopped(1);
+        let handle = runtime.handle().clone();
+        let slots: [Slot; 3] = Default::default();
+        let counting: [_; 3] = std::array::from_fn(|_| CountingWaker::new());
+        let (resets, own) = (slots.clone(), handle.clone());
+        let own_waker = counting[1].1.clone();
+        let waker = on_wake(move || {
+            let deadline = own.now() + SECOND;
+            for slot in &resets {
+                Pin::new(slot.lock().as_mut().unwrap()).reset(deadline);
+            }
+            own_waker.wake_by_ref();
+        });
+        // One before it in the batch, it itself, and one after it.
+        let wakers = [&counting[0].1, &waker, &counting[2].1];
+        for (slot, waker) in slots.iter().zip(wakers) {
+            *slot.lock() = Some(armed(&handle, SECOND, waker));
+        }
+        handle.advance(SECOND);
+        let wakes = || [0, 1, 2].map(|n| counting[n].0.wakes());
+        assert_eq!(wakes(), [1, 1, 1]);
+        for (slot, (_, waker)) in slots.iter().zip(&counting) {
+            let mut slot = slot.lock();
+            let sleep = slot.as_mut().unwrap();
+            assert!(!sleep.is_elapsed());
+            assert!(poll(&handle, sleep, waker).is_pending(), "its old time counted");
+        }
+        handle.advance(SECOND - Duration::from_nanos(1));
+        assert_eq!(wakes(), [1, 1, 1], "early");
+        handle.advance(Duration::from_nanos(1));
+        assert_eq!(wakes(), [2, 2, 2]);
+        for (slot, (count, waker)) in slots.iter().zip(&counting) {
+            assert!(poll(&handle, slot.lock().as_mut().unwrap(), waker).is_ready());
+            assert_eq!(count.wakes(), 2);
+        }
+    });
+}
+
 /// Each fires and registers the next, which is due at once: that must not keep the thread.
 #[test]
 fn a_chain_of_timers_that_are_due_at_once_keeps_no_worker() {
@@ -156,26 +199,6 @@ fn wakers_that_panic_when_woken_or_dropped_harm_no_other() {
     });
 }
 
-/// tokio-rs/tokio#8552: the last reference to a task, whose future has sleeps of its own.
-#[test]
-fn a_waker_whose_drop_drops_sleeps_does_not_deadlock() {
-    within(LONG, || {
-        let runtime = stopped(1);
-        let handle = runtime.handle();
-        let inner: Slot = Slot::default();
-        *inner.lock() = Some(armed(handle, SECOND, Waker::noop()));
-        let dropping = inner.clone();
-        let hooks =
-            Hooks { on_drop: Box::new(move || drop(dropping.lock().take())), ..Hooks::default() };
-        let (_, waker) = hooks.into_waker();
-        let mut sleep = armed(handle, SECOND, &waker);
-        // Replaces the waker, which drops the old one.
-        assert!(poll(handle, &mut sleep, Waker::noop()).is_pending());
-        assert!(inner.lock().is_none());
-        drop(waker);
-    });
-}
-
 /// The worker that turns the clock does so on its way to sleep, when it has let go of its queues.
 #[test]
 fn a_waker_that_drops_the_runtime_does_not_make_its_worker_wait_for_itself() {
@@ -196,27 +219,6 @@ fn a_waker_that_drops_the_runtime_does_not_make_its_worker_wait_for_itself() {
         blocker.release();
         dropped.wait();
         assert!(sleep.is_elapsed());
-    });
-}
-
-/// The waker is cloned outside of the lock, too.
-#[test]
-fn a_waker_whose_clone_registers_a_sleep_does_not_deadlock() {
-    within(LONG, || {
-        let runtime = stopped(1);
-        let handle = runtime.handle().clone();
-        let inner: Slot = Slot::default();
-        let (cloning, own) = (inner.clone(), handle.clone());
-        let on_clone = move || {
-            let sleep = armed(&own, SECOND, Waker::noop());
-            let old = cloning.lock().replace(sleep);
-            drop(old);
-        };
-        let (_, waker) = Hooks { on_clone: Box::new(on_clone), ..Hooks::default() }.into_waker();
-        let mut sleep = armed(&handle, SECOND, &waker);
-        assert!(poll(&handle, &mut sleep, Waker::noop()).is_pending());
-        assert!(poll(&handle, &mut sleep, &waker).is_pending());
-        assert!(inner.lock().is_some());
     });
 }
 
