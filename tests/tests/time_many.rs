@@ -1,34 +1,63 @@
 //! Many timers, and timers beside a flood of other work.
 
-use filch::Builder;
-use filch_tests::{Counter, LONG, paused, runtime, within};
+use filch::Sleep;
+use filch_tests::wakers::CountingWaker;
+use filch_tests::{LONG, paused, runtime, within};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 const MILLI: Duration = Duration::from_millis(1);
+
+const SLEEPERS: usize = 10_000;
+
+/// That many tasks sleep until one moment; gives how many of them began before it.
+async fn sleep_until_one_moment(deadline: Instant) -> usize {
+    let sleeper = |number: usize| async move {
+        let mut sleep = filch::sleep_until(deadline, number);
+        let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut sleep).poll(cx))).await;
+        let in_time = filch::now() < deadline;
+        assert!(first.is_pending(), "even what is due gives the others a turn");
+        assert_eq!(sleep.await, number);
+        (in_time, filch::now())
+    };
+    let tasks: Vec<_> = (0..SLEEPERS).map(|number| filch::spawn(sleeper(number))).collect();
+    let mut count = 0;
+    for task in tasks {
+        let (in_time, end) = task.await.unwrap();
+        assert!(end >= deadline, "early");
+        count += usize::from(in_time);
+    }
+    count
+}
 
 #[test]
 fn ten_thousand_sleeps_end_at_one_instant() {
     within(LONG, || {
         for workers in [1, 2] {
-            let runtime = runtime(workers);
-            runtime.block_on(async {
-                let deadline = Instant::now() + 30 * MILLI;
-                let sleeper = |n| async move {
-                    let n = filch::sleep_until(deadline, n).await;
-                    assert!(Instant::now() >= deadline);
-                    n
-                };
-                let tasks: Vec<_> = (0..10_000_u64).map(|n| filch::spawn(sleeper(n))).collect();
-                let mut sum = 0;
-                for task in tasks {
-                    sum += task.await.unwrap();
-                }
-                assert_eq!(sum, 49_995_000);
+            paused(workers).block_on(async {
+                let deadline = filch::now() + 30 * MILLI;
+                assert_eq!(sleep_until_one_moment(deadline).await, SLEEPERS);
+                assert_eq!(filch::now(), deadline, "{workers} workers");
             });
+        }
+    });
+}
+
+#[test]
+fn ten_thousand_sleeps_until_one_moment_are_not_early() {
+    within(LONG, || {
+        for workers in [1, 2] {
+            let runtime = runtime(workers);
+            // Until there is time enough for all of them to enter a wheel.
+            let in_time = |exponent| {
+                let deadline = Instant::now() + 30 * MILLI * 2_u32.pow(exponent);
+                runtime.block_on(sleep_until_one_moment(deadline))
+            };
+            assert!((0..10).any(|exponent| in_time(exponent) == SLEEPERS));
         }
     });
 }
@@ -139,38 +168,41 @@ fn a_deadline_that_passes_inside_a_long_poll_is_seen_few_polls_later() {
     });
 }
 
-/// glommio's pull request 44: a million timers on one tick must not keep everybody else waiting.
+/// glommio's pull request 44: a million timers on one tick must not keep everybody else waiting. By
+/// the system's clock: who turns a virtual one fires everything before anybody else has a turn.
 #[test]
-fn a_flood_of_timers_starves_no_task() {
+fn a_flood_of_timers_that_are_due_leaves_a_task_its_turn_after_each_batch() {
+    /// A worker fires so many at most before it polls a task.
+    const BATCH: u64 = 32;
+    const SLEEPS: u64 = 5_000;
     within(LONG, || {
-        // A clock that is turned once all timers are registered.
-        let mut builder = Builder::new();
-        let runtime =
-            builder.worker_threads(1).start_paused(true).auto_advance(false).build().unwrap();
-        let handle = runtime.handle().clone();
-        let yields = runtime.spawn(async move {
-            let (fired, deadline) = (Counter::new(), filch::now() + MILLI);
-            for _ in 0..20_000 {
-                let fired = fired.clone();
-                drop(filch::spawn(async move {
-                    filch::sleep_until(deadline, ()).await;
-                    fired.add();
-                }));
-            }
-            // Behind them in the queue.
-            filch::yield_now().await;
-            assert_eq!(fired.get(), 0);
-            handle.advance(MILLI);
-            let mut yields = 0_u64;
-            while fired.get() < 20_000 {
+        // No other worker, which would help to fire them.
+        let runtime = runtime(1);
+        let task = runtime.spawn(async {
+            let (fired, waker) = CountingWaker::new();
+            let deadline = Instant::now() + 10 * MILLI;
+            let armed = |_| {
+                let mut sleep = filch::sleep_until(deadline, ());
+                assert!(Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker)).is_pending());
+                sleep
+            };
+            let sleeps: Vec<Sleep<()>> = (0..SLEEPS).map(armed).collect();
+            // Their time passes within this very poll, in which the worker cannot fire them.
+            while Instant::now() <= deadline {}
+            let (mut seen, mut polls) = (fired.wakes(), 0);
+            assert_eq!(seen, 0);
+            while seen < SLEEPS {
                 filch::yield_now().await;
-                yields += 1;
+                let wakes = fired.wakes();
+                assert!(wakes - seen <= BATCH, "{} before poll {polls}", wakes - seen);
+                (seen, polls) = (wakes, polls + 1);
             }
-            yields
+            drop(sleeps);
+            polls
         });
-        let yields = futures_lite::future::block_on(yields).unwrap();
-        // Timers are fired thirty-two at a time, and a task runs after each batch.
-        assert!(yields >= 3, "{yields} turns while twenty thousand timers fired");
+        // On a thread of its own: a batch more would be fired before each poll of another task.
+        let polls = futures_lite::future::block_on(task).unwrap();
+        assert!(polls >= SLEEPS / BATCH, "{polls} polls while {SLEEPS} timers fired");
     });
 }
 
