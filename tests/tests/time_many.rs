@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -165,6 +165,32 @@ fn a_deadline_that_passes_inside_a_long_poll_is_seen_few_polls_later() {
         });
         let latest = futures_lite::future::block_on(waits).unwrap();
         assert!(latest > OTHERS, "the clock was read before each poll: {latest} polls");
+    });
+}
+
+/// tokio-rs/tokio#7883: who polls its timers inside of one poll of its task would wait for ever.
+#[test]
+fn polls_of_a_timer_without_end_fire_what_is_due_at_every_eighth() {
+    within(LONG, || {
+        let runtime = runtime(1);
+        let task = runtime.spawn(async {
+            let mut far = filch::sleep(LONG * 60, ());
+            let mut cx = Context::from_waker(Waker::noop());
+            for _ in 0..100 {
+                let (fired, waker) = CountingWaker::new();
+                let mut sleep = filch::sleep(MILLI / 10, ());
+                assert!(Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker)).is_pending());
+                assert!(Pin::new(&mut far).poll(&mut cx).is_pending());
+                while Instant::now() < sleep.deadline() {}
+                assert_eq!(fired.wakes(), 0, "the worker is in this poll");
+                let polls = (1..=8).find(|_| {
+                    assert!(Pin::new(&mut far).poll(&mut cx).is_pending());
+                    fired.wakes() > 0
+                });
+                assert!(polls.is_some(), "eight polls of another timer fired nothing");
+            }
+        });
+        futures_lite::future::block_on(task).unwrap();
     });
 }
 

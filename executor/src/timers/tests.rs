@@ -128,6 +128,18 @@ fn what_is_due_is_refused_and_its_waker_let_go() {
     assert_eq!((wakes.get(), std::sync::Arc::strong_count(&wakes)), (0, 2));
 }
 
+/// The fourth promise: who polls without ever returning to the worker looks at the clock.
+#[test]
+fn every_eighth_question_for_a_timer_looks_at_the_clock() {
+    let (_, timers) = timers();
+    let waker = Waker::noop();
+    let keys: Vec<_> = (1..=3).map(|n| insert(&timers, n * SECOND, true)).collect();
+    let looks = |n: usize| timers.status(keys[n % keys.len()], waker) == Status::ArmedUnseen;
+    let looks: Vec<_> = (0..800).filter(|&n| looks(n)).collect();
+    assert_eq!(looks.len(), 100);
+    assert!(looks.windows(2).all(|two| two[1] - two[0] == 8), "{looks:?}");
+}
+
 #[test]
 fn closing_wakes_what_is_left() {
     let (_, timers) = timers();

@@ -288,3 +288,32 @@ impl fmt::Debug for ClockHold {
         f.debug_struct("ClockHold").finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(filch_loom)))]
+mod tests {
+    use super::*;
+    use crate::runtime::Builder;
+    use std::task::Waker;
+
+    /// The wheel knows the first deadline of each slot, and finds out only when it is asked to that
+    /// who had it was cancelled. A clock that believed it would stand at that time for a moment,
+    /// in which no task runs but any thread may look.
+    #[test]
+    fn the_clock_jumps_over_the_deadline_of_a_cancelled_timer() {
+        const SLOT: u64 = 1 << 36;
+        let runtime = Builder::new().worker_threads(1).start_paused(true).build().unwrap();
+        let shared = runtime.handle().shared();
+        let (time, timers) = (shared.virtual_time().unwrap(), &shared.workers[0].timers);
+        // As who has the claim, so that nobody else turns the clock.
+        let hold = runtime.handle().hold_clock();
+        let earlier = (time.clock().now() / SLOT + 2) * SLOT;
+        let later = earlier + SLOT / 2;
+        let [cancelled, _] = [earlier, later]
+            .map(|deadline| timers.insert(deadline, Waker::noop().clone(), false).unwrap());
+        assert!(timers.cancel(cancelled).is_some());
+        assert_eq!(timers.next(), earlier, "they share no slot");
+        shared.jump(time);
+        assert_eq!((time.clock().now(), timers.next()), (later, NEVER));
+        drop(hold);
+    }
+}
