@@ -58,6 +58,35 @@ fn a_timer_at_any_boundary_fires_at_its_nanosecond() {
     }
 }
 
+/// A timer in each slot that a level has, all the way round: as one fires, another one is armed for a
+/// turn of the level later. Where far timers share slots with near ones, whoever is in the slot of the
+/// present hides what is due before: tokio#8334.
+#[test]
+fn far_timers_in_all_slots_of_a_level_hide_nothing_near() {
+    for (start, level) in
+        [0, 12_345, (1 << 36) - 1].into_iter().flat_map(|s| (1..10).map(move |l| (s, l)))
+    {
+        let width = 1_u64 << (6 * level);
+        let turn = width.saturating_mul(64);
+        let mut pair = Pair::new(start);
+        for slot in 0..64 {
+            pair.insert((start + width / 2).saturating_add(slot * width));
+        }
+        for _ in 0..130 {
+            let far = pair.earliest().expect("a turn of them");
+            for near in [1, 2 + far.saturating_sub(pair.now()) / 2] {
+                let near = pair.now().saturating_add(near).min(NEVER - 1);
+                pair.insert(near);
+                pair.advance_fully(near - 1, 1);
+                pair.advance_fully(near, 1);
+            }
+            pair.advance_fully(far, 1);
+            pair.insert(far.saturating_add(turn));
+        }
+        pair.drain();
+    }
+}
+
 #[test]
 fn timers_at_all_boundaries_fire_in_order_from_one_to_the_next() {
     for start in starts() {

@@ -108,37 +108,105 @@ fn start() -> impl Strategy<Value = u64> {
     ]
 }
 
-fn perform(pair: &mut Pair, op: &Op) {
-    match *op {
-        Op::Insert(time) => pair.insert(time.resolve(pair)),
-        Op::Crowd { time, count, step } => {
-            let first = time.resolve(pair);
-            for number in 0..u64::from(count) {
-                // Odd numbers first, so that the crowd is not sorted already.
-                let rank = number * 7 % u64::from(count);
-                pair.insert(first.saturating_add(rank * u64::from(step)));
+/// Timers far ahead: they must neither fire nor hide what is near (tokio#8334).
+const FAR: [Time; 8] = [
+    Time::Ahead(1 << 36),
+    Time::Ahead(1 << 40),
+    Time::Ahead(1 << 48),
+    Time::Ahead(1 << 54),
+    Time::Ahead(1 << 60),
+    Time::Ahead(1 << 63),
+    Time::BeforeNever(1),
+    Time::BeforeNever(0),
+];
+
+/// A pair in which those are there all the time: no operation picks one of them, and one whose time
+/// has come, or that was drained, is followed by the next.
+struct World {
+    pair: Pair,
+    /// Of each of [`FAR`], number and deadline.
+    far: Vec<(usize, u64)>,
+    /// The numbers of the others.
+    near: Vec<usize>,
+}
+
+impl World {
+    fn new(start: u64) -> Self {
+        let mut pair = Pair::new(start);
+        let far = FAR.iter().map(|time| insert_far(&mut pair, *time)).collect();
+        Self { pair, far, near: Vec::new() }
+    }
+
+    fn perform(&mut self, op: &Op) {
+        match *op {
+            Op::Insert(time) => self.insert(time.resolve(&self.pair)),
+            Op::Crowd { time, count, step } => {
+                let first = time.resolve(&self.pair);
+                for number in 0..u64::from(count) {
+                    // Odd numbers first, so that the crowd is not sorted already.
+                    let rank = number * 7 % u64::from(count);
+                    self.insert(first.saturating_add(rank * u64::from(step)));
+                }
             }
+            Op::Cancel(number) => {
+                if let Some(number) = self.pick(number) {
+                    self.pair.cancel(number);
+                }
+            }
+            Op::Reset(number, time) => {
+                if let Some(number) = self.pick(number) {
+                    self.pair.reset(number, time.resolve(&self.pair));
+                }
+            }
+            Op::Advance { time, limit } => {
+                self.pair.advance(time.resolve(&self.pair), limit);
+            }
+            Op::AdvanceFully { time, limit } => {
+                self.pair.advance_fully(time.resolve(&self.pair), limit);
+            }
+            Op::Settle => self.pair.check_earliest(),
+            // The first places in memory are those of the far ones.
+            Op::DrainSome(count) => self.pair.drain_some(FAR.len() + count),
+            Op::ShrinkTo(capacity) => self.pair.shrink_to(capacity),
         }
-        Op::Cancel(number) => pair.cancel(number % pair.timers()),
-        Op::Reset(number, time) => pair.reset(number % pair.timers(), time.resolve(pair)),
-        Op::Advance { time, limit } => {
-            pair.advance(time.resolve(pair), limit);
+        self.restore_far(matches!(op, Op::DrainSome(_)));
+    }
+
+    fn insert(&mut self, deadline: u64) {
+        self.near.push(self.pair.timers());
+        self.pair.insert(deadline);
+    }
+
+    fn pick(&self, number: usize) -> Option<usize> {
+        self.near.get(number.checked_rem(self.near.len())?).copied()
+    }
+
+    fn restore_far(&mut self, drained: bool) {
+        for (far, time) in self.far.iter_mut().zip(FAR) {
+            let (number, deadline) = *far;
+            if self.pair.deadline(number) == Some(deadline) {
+                continue;
+            }
+            assert!(drained || deadline <= self.pair.now(), "far timer {number} is gone early");
+            self.near.push(number);
+            *far = insert_far(&mut self.pair, time);
         }
-        Op::AdvanceFully { time, limit } => pair.advance_fully(time.resolve(pair), limit),
-        Op::Settle => pair.check_earliest(),
-        Op::DrainSome(count) => pair.drain_some(count),
-        Op::ShrinkTo(capacity) => pair.shrink_to(capacity),
     }
 }
 
-/// Timers far ahead: they must neither fire nor hide what is near (tokio#8334).
-fn insert_far(pair: &mut Pair) {
-    let start = pair.now();
-    for bits in [36, 40, 48, 54, 60, 63] {
-        pair.insert(start.saturating_add(1 << bits));
+fn insert_far(pair: &mut Pair, time: Time) -> (usize, u64) {
+    let number = pair.timers();
+    pair.insert(time.resolve(pair));
+    (number, pair.deadline(number).expect("it was inserted"))
+}
+
+/// The pair after these operations.
+fn perform_all(start: u64, ops: &[Op]) -> Pair {
+    let mut world = World::new(start);
+    for op in ops {
+        world.perform(op);
     }
-    pair.insert(NEVER - 1);
-    pair.insert(NEVER);
+    world.pair
 }
 
 proptest! {
@@ -149,11 +217,7 @@ proptest! {
         start in start(),
         ops in prop::collection::vec(op(), 1..120),
     ) {
-        let mut pair = Pair::new(start);
-        insert_far(&mut pair);
-        for op in &ops {
-            perform(&mut pair, op);
-        }
+        let mut pair = perform_all(start, &ops);
         pair.check_deadlines();
         pair.check_earliest();
         pair.advance_fully(NEVER, 7);
@@ -166,11 +230,6 @@ proptest! {
         start in start(),
         ops in prop::collection::vec(op(), 1..60),
     ) {
-        let mut pair = Pair::new(start);
-        insert_far(&mut pair);
-        for op in &ops {
-            perform(&mut pair, op);
-        }
-        pair.drain();
+        perform_all(start, &ops).drain();
     }
 }

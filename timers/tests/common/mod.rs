@@ -51,6 +51,11 @@ impl Pair {
         self.sorted.first_key_value().map(|(&(deadline, _), _)| deadline).filter(|&d| d != NEVER)
     }
 
+    /// When the timer is due; `None` if it has fired or was cancelled.
+    pub(crate) fn deadline(&self, number: usize) -> Option<u64> {
+        self.timers[number].armed.map(|(deadline, _)| deadline)
+    }
+
     pub(crate) fn insert(&mut self, deadline: u64) {
         let number = self.timers.len() as u32;
         let key = self.wheel.insert(deadline, number);
