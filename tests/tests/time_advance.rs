@@ -4,7 +4,7 @@ use filch_tests::wakers::CountingWaker;
 use filch_tests::{LONG, panic_text, runtime, stopped, within};
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -32,6 +32,7 @@ fn a_clock_without_auto_advance_moves_only_when_told() {
     });
 }
 
+/// tokio-rs/tokio#3710: not too far when a sleep was polled already.
 #[test]
 fn advance_moves_the_clock_by_what_it_is_told() {
     within(LONG, || {
@@ -39,6 +40,9 @@ fn advance_moves_the_clock_by_what_it_is_told() {
         let handle = runtime.handle().clone();
         runtime.block_on(async {
             let start = filch::now();
+            let mut polled = filch::sleep(SECOND, ());
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(Pin::new(&mut polled).poll(&mut cx).is_pending());
             let slept = filch::spawn(filch::sleep(SECOND, ()));
             filch::yield_now().await;
             handle.advance(Duration::from_micros(1));
@@ -141,7 +145,7 @@ fn short_sleeps_end_after_any_uptime_beside_timers_years_ahead() {
         let year = Duration::from_secs(365 * 86_400);
         let far: Vec<_> = (0..50).map(|n| sleep_for((50 + n) * year)).collect();
         let nap = Duration::from_millis(333);
-        // Up to fourteen years, over the boundaries of all levels on the way.
+        // Nine years in steps that double. The tests of the wheel have far timers in each slot of its levels.
         for bits in 20..58 {
             handle.advance(Duration::from_nanos((1 << bits) - 100));
             let (_sleep, count) = sleep_for(nap);

@@ -1,6 +1,6 @@
 //! A sleep can be given another deadline at any time, from anywhere.
 
-use filch::Sleep;
+use filch::{Runtime, Sleep};
 use filch_tests::wakers::CountingWaker;
 use filch_tests::{Event, LONG, panic_text, paused, runtime, stopped, within};
 use std::future::{Future, poll_fn};
@@ -94,7 +94,41 @@ fn a_reset_to_the_past_wakes_the_task_that_waits() {
     });
 }
 
-/// The worker that has the timer is parked until a deadline that is far away.
+/// A sleep of an hour that a worker has registered.
+fn registered_by_a_worker(runtime: &Runtime, waker: &Waker) -> Sleep<()> {
+    let waker = waker.clone();
+    let registered = runtime.spawn(async move {
+        let mut sleep = filch::sleep(3_600 * SECOND, ());
+        assert!(Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker)).is_pending());
+        [sleep]
+    });
+    let [sleep] = futures_lite::future::block_on(registered).unwrap();
+    sleep
+}
+
+/// tokio-rs/tokio#2290, by the system's clock: all workers sleep, until a deadline that is far away.
+#[test]
+fn a_reset_to_the_past_unparks_the_worker() {
+    within(LONG, || {
+        for workers in [1, 2] {
+            let runtime = runtime(workers);
+            for round in 0..200 {
+                let (count, waker) = CountingWaker::new();
+                let mut sleep = registered_by_a_worker(&runtime, &waker);
+                while runtime.metrics().parked_workers < workers {
+                    std::thread::yield_now();
+                }
+                let past = if round % 2 == 0 { Duration::ZERO } else { SECOND };
+                Pin::new(&mut sleep).reset(Instant::now() - past);
+                count.wait_for(1);
+                let poll = Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker));
+                assert_eq!((poll, count.wakes()), (Poll::Ready(()), 1));
+            }
+        }
+    });
+}
+
+/// The worker that has the timer is parked until a deadline that is far away, or about to be.
 #[test]
 fn a_reset_on_another_thread_reaches_the_parked_worker() {
     within(LONG, || {
@@ -102,13 +136,7 @@ fn a_reset_on_another_thread_reaches_the_parked_worker() {
             let runtime = runtime(workers);
             for _ in 0..200 {
                 let (count, waker) = CountingWaker::new();
-                let mut sleep = filch::sleep(Duration::from_secs(3600), ());
-                let registered = runtime.spawn(poll_fn(move |_| {
-                    let poll = Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker));
-                    assert!(poll.is_pending());
-                    Poll::Ready(std::mem::replace(&mut sleep, filch::sleep(SECOND, ())))
-                }));
-                let mut sleep = futures_lite::future::block_on(registered).unwrap();
+                let mut sleep = registered_by_a_worker(&runtime, &waker);
                 let soon = Instant::now() + Duration::from_micros(300);
                 Pin::new(&mut sleep).reset(soon);
                 count.wait_for(1);

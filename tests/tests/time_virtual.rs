@@ -194,7 +194,6 @@ fn roots_beside_the_workers_stop_the_clock() {
     });
 }
 
-/// tokio-rs/tokio#3710: no advance too far when a sleep was polled already.
 /// tokio-rs/tokio#4522: a foreign thread that works is no reason to let time pass, if it says so.
 #[test]
 fn a_hold_in_a_foreign_thread_keeps_a_timeout_from_firing() {

@@ -1,4 +1,9 @@
 //! M14, M15, and M16 with a virtual clock: the protocol of `timers.md`. Time is turned by hand.
+//!
+//! There is no model of a cancel against the insertion of the same timer. What is cancelled is named by a
+//! key, which `insert` returns once the timer is in the wheel; and its sleep, borrowed for that call, can
+//! be neither dropped nor reset meanwhile. (Where an entry exists before it is inserted, there is
+//! something to check: tokio-rs/tokio#8252.)
 
 use super::{Lease, Source, TimersRef, VirtualTime, Watch, WorkerTimers};
 use crate::model::block_on;
