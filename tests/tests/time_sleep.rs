@@ -1,5 +1,6 @@
 //! A sleep ends at its deadline, never before it, and gives its result.
 
+use filch::Interval;
 use filch_tests::wakers::CountingWaker;
 use filch_tests::{LONG, panic_text, paused, runtime, within};
 use std::future::{Future, pending};
@@ -77,14 +78,32 @@ fn what_begins_after_a_long_computation_is_not_early_for_that() {
 
 #[test]
 fn outside_a_runtime_the_first_poll_panics_and_names_the_place_of_the_call() {
-    let sleep = filch::sleep(SECOND, ());
-    let line = line!() - 1;
-    let mut sleep = pin!(sleep);
-    let text = panic_text(|| {
-        let _ = sleep.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    });
-    assert!(text.starts_with("no running event loop"), "{text}");
-    assert!(text.contains(&format!("{}:{line}:", file!())), "{text}");
+    fn panic_of(future: impl Future) -> String {
+        let mut future = pin!(future);
+        panic_text(|| future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready())
+    }
+    async fn first_tick(mut interval: Interval) -> Instant {
+        interval.tick().await
+    }
+    /// The line of a call, the call, and what the first poll of what it made panics with.
+    macro_rules! first_poll {
+        ($call:expr) => {
+            (line!(), stringify!($call), panic_of($call))
+        };
+    }
+    let soon = Instant::now() + SECOND;
+    let cases = [
+        first_poll!(filch::sleep(SECOND, ())),
+        first_poll!(filch::sleep_until(soon, ())),
+        first_poll!(filch::timeout(SECOND, pending::<()>())),
+        first_poll!(filch::timeout_at(soon, pending::<()>())),
+        first_poll!(first_tick(filch::interval(SECOND))),
+        first_poll!(first_tick(filch::interval_at(soon, SECOND))),
+    ];
+    for (line, call, text) in cases {
+        assert!(text.starts_with("no running event loop"), "{call}: {text}");
+        assert!(text.contains(&format!("{}:{line}:", file!())), "{call}, line {line}: {text}");
+    }
 }
 
 #[test]
