@@ -10,9 +10,11 @@
 //! | [`wakers`] | wakers that count, and wakers that misbehave |
 //! | [`child`] | a test that has to run in a process of its own |
 //! | [`process`] | threads and open files of this process |
+//! | [`allocations`] | an allocator that counts |
 //! | [`rng`] | seeded random numbers |
 //! | [`threads`] | threads that borrow from the test |
 
+pub mod allocations;
 pub mod child;
 pub mod event;
 pub mod probe;
