@@ -90,6 +90,9 @@ mod tests {
         assert_eq!(percentile(&samples, 0.999), 999.0);
         assert_eq!(percentile(&samples, 1.0), 1000.0);
         assert_eq!(percentile(&[7.0], 0.0), 7.0);
+        // Of few samples, the last ones of a thousand are the very last.
+        let [p99, p999] = [0.99, 0.999].map(|share| percentile(&samples[800..], share));
+        assert_eq!([p99, p999], [198.0, 200.0]);
     }
 
     #[test]

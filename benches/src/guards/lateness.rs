@@ -59,6 +59,11 @@ pub fn busy_milli<P: Timers>(setup: &Setup) -> Vec<f64> {
     busy::<P>(setup, Duration::from_millis(1), 1_000)
 }
 
+/// `lateness_busy_10ms`: for 10 ms, 200 times, while all workers are busy.
+pub fn busy_ten_millis<P: Timers>(setup: &Setup) -> Vec<f64> {
+    busy::<P>(setup, Duration::from_millis(10), 200)
+}
+
 fn at_rest<P: Timers>(setup: &Setup, duration: Duration, times: usize) -> Vec<f64> {
     let times = setup.scale.count(times);
     let peer = P::start_with_timers(setup.workers);

@@ -97,6 +97,12 @@ pub fn all<P: Timers>() -> Vec<Probe<P>> {
             lateness::busy_milli::<P>,
         ),
         Probe::timer_guard(
+            "lateness_busy_10ms",
+            "of sleeps of 10 ms among polls of 10 µs",
+            lateness::BUSY_FIELDS,
+            lateness::busy_ten_millis::<P>,
+        ),
+        Probe::timer_guard(
             "drift",
             "of an interval of 1 ms",
             lateness::DRIFT_FIELDS,
