@@ -8,6 +8,7 @@ use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// The examples whose output is the same on every run.
 const DETERMINISTIC: [&str; 16] = [
@@ -37,6 +38,25 @@ fn deterministic_examples_print_what_their_headers_say() {
         assert!(output.status.success(), "{example}: {}\n{stderr}", output.status);
         assert_eq!(text(&output.stdout), header_output(example), "{example}'s standard output");
     }
+}
+
+/// Not their order: by the system's clock, a machine with too much to do may mix them up.
+#[test]
+fn sleep_sort_prints_a_line_for_each_number_to_who_watches() {
+    let start = Instant::now();
+    let output = run("sleep_sort", &["--watch"]);
+    assert!(start.elapsed() >= Duration::from_millis(144 * 25), "nothing to watch");
+    assert!(output.status.success(), "{output:?}");
+    let mut numbers: Vec<u32> =
+        text(&output.stdout).lines().map(|line| line.parse().expect("a number")).collect();
+    numbers.sort_unstable();
+    let sorted = header_output("sleep_sort");
+    let sorted = words(sorted.lines().next().expect("the numbers"));
+    assert_eq!(numbers.iter().map(u32::to_string).collect::<Vec<_>>(), sorted);
+
+    let refused = run("sleep_sort", &["--wait"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("--watch"), "{refused:?}");
 }
 
 #[test]
