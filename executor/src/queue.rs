@@ -1,12 +1,14 @@
 //! The queues between a spawn or a wake and the worker.
 //!
-//! A worker has two deques, both open to thieves:
+//! A worker has three deques, all open to thieves:
 //!
 //! * `spawned`, last in first out: what its tasks spawn, the joiners of tasks that completed, and
 //!   now and then a successor. Running a tree of tasks depth first keeps its live part as small as
 //!   one path; first come first served would unfold the whole tree before it finishes a leaf (and
 //!   cost gigabytes).
 //! * `woken`, first in first out: what its tasks wake, yields, and what comes from outside.
+//! * `laid_out`, first in first out and mostly empty: the oldest of the spawned ones, of a worker that is
+//!   flooded with them, and what thieves took of those ([`lots`]).
 //!
 //! A **successor** is the first task that a running one wakes, if nothing is in `spawned`. It goes there, so it
 //! is the next to run, although others may have been woken before; only what the running one goes on to
@@ -21,8 +23,6 @@
 //! the oldest spawned.
 //!
 //! Tasks from threads that are not workers enter through the one [`Injector`].
-//!
-//! A worker that is flooded with spawned tasks moves some to `woken` if a thief asks for them ([`lots`]).
 
 mod lots;
 #[cfg(all(test, not(filch_loom)))]
@@ -34,6 +34,7 @@ use crate::sync::deque::{Injector, Steal, Stealer, Worker};
 use crate::task::Runnable;
 use crate::unwind;
 use lots::Request;
+use std::cell::Cell;
 
 /// Every how many picks a worker looks at the far ends of its queues and at the injector.
 ///
@@ -59,7 +60,10 @@ const STEAL_LIMIT: usize = 32;
 pub(crate) struct LocalQueue {
     spawned: Worker<Runnable>,
     woken: Worker<Runnable>,
-    /// The thieves' side of `spawned`, for what it is laid out from.
+    laid_out: Worker<Runnable>,
+    /// Whether there may be something in `laid_out`: cheaper than a look at that.
+    has_laid_out: Cell<bool>,
+    /// The thieves' side of `spawned`, for what is laid out from it.
     oldest: Stealer<Runnable>,
     request: Request,
     picks: u32,
@@ -73,19 +77,33 @@ pub(crate) struct LocalQueue {
 pub(crate) struct Stealers {
     spawned: Stealer<Runnable>,
     woken: Stealer<Runnable>,
+    laid_out: Stealer<Runnable>,
     request: Request,
 }
 
 impl LocalQueue {
     pub(crate) fn new() -> (Self, Stealers) {
         let (spawned, woken) = (Worker::new_lifo(), Worker::new_fifo());
+        let laid_out = Worker::new_fifo();
         let (oldest, request) = (spawned.stealer(), Request::new());
         let stealers = Stealers {
             spawned: spawned.stealer(),
             woken: woken.stealer(),
+            laid_out: laid_out.stealer(),
             request: request.clone(),
         };
-        (Self { spawned, woken, oldest, request, picks: 0, woke_at: 0, streak: 0 }, stealers)
+        let queue = Self {
+            spawned,
+            woken,
+            laid_out,
+            has_laid_out: Cell::new(false),
+            oldest,
+            request,
+            picks: 0,
+            woke_at: 0,
+            streak: 0,
+        };
+        (queue, stealers)
     }
 
     /// Puts a task on top: it is the next to run.
@@ -142,7 +160,7 @@ impl LocalQueue {
         }
         self.spawned.pop().or_else(|| {
             self.streak = 0;
-            self.woken.pop()
+            self.take_laid_out().or_else(|| self.woken.pop())
         })
     }
 
@@ -179,7 +197,7 @@ impl LocalQueue {
         match self.picks / FAIRNESS_INTERVAL % 3 {
             0 => self.woken.pop(),
             1 => self.take_injected(injector),
-            _ => until_settled(|| own.spawned.steal()),
+            _ => self.take_laid_out().or_else(|| until_settled(|| own.spawned.steal())),
         }
     }
 
@@ -194,11 +212,12 @@ impl LocalQueue {
     /// Takes work from another worker: one spawned task, which may be the root of a tree, or up to
     /// half of its woken ones. `many`: up to half of the spawned ones, too.
     pub(crate) fn steal_from(&self, victim: &Stealers, many: bool) -> Option<Runnable> {
+        let oldest = victim.oldest();
         let steal = || match many {
-            true => victim.spawned.steal_batch_with_limit_and_pop(&self.woken, STEAL_LIMIT),
-            false => victim.spawned.steal(),
+            true => oldest.steal_batch_with_limit_and_pop(&self.woken, STEAL_LIMIT),
+            false => oldest.steal(),
         };
-        if !victim.spawned.is_empty()
+        if !oldest.is_empty()
             && let Some(task) = until_settled(steal)
         {
             return Some(task);
@@ -211,14 +230,14 @@ impl LocalQueue {
 
     /// Any task, for a worker that drops them all.
     pub(crate) fn drain(&self) -> Option<Runnable> {
-        self.spawned.pop().or_else(|| self.woken.pop())
+        self.spawned.pop().or_else(|| self.take_laid_out()).or_else(|| self.woken.pop())
     }
 }
 
 impl Stealers {
     /// How many tasks are queued.
     pub(crate) fn len(&self) -> usize {
-        self.spawned.len() + self.woken.len()
+        self.spawned.len() + self.laid_out() + self.woken.len()
     }
 
     /// Whether there are tasks that were woken, or came from the injector.
@@ -227,12 +246,14 @@ impl Stealers {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.spawned.is_empty() && self.woken.is_empty()
+        self.spawned.is_empty() && self.woken.is_empty() && self.laid_out() == 0
     }
 
     /// Any task, for a worker that drops them all.
     pub(crate) fn drain(&self) -> Option<Runnable> {
-        until_settled(|| self.spawned.steal()).or_else(|| until_settled(|| self.woken.steal()))
+        let steal = |from: &Stealer<Runnable>| until_settled(|| from.steal());
+        let laid_out = if self.laid_out() > 0 { steal(&self.laid_out) } else { None };
+        laid_out.or_else(|| steal(&self.spawned)).or_else(|| steal(&self.woken))
     }
 }
 

@@ -2,10 +2,14 @@
 //!
 //! From `spawned`, last in first out, thieves can take only task by task, and for each one the line of
 //! memory with the deque's ends goes over to them and back to the owner, who pushes or pops there. That costs both
-//! about as much as a small task. From `woken`, first in first out, a hundred go with one exchange. So
+//! about as much as a small task. From a deque that is first in first out, a hundred go with one exchange. So
 //! if a worker has more spawned tasks than its cache holds, a thief *asks*, and the owner moves a *lot* of its oldest
-//! ones to `woken`, at its next push or fairness tick. As few as that must not be asked for: what was spawned
+//! ones to `laid_out`, at its next push or fairness tick. As few as that must not be asked for: what was spawned
 //! just now is in the owner's cache, and to move it costs more than to run it.
+//!
+//! They do not go to `woken`: a task that is woken would stand behind hundreds there, of which the owner
+//! takes one in 93 picks while the flood lasts. Where they are they count as spawned, and as older than
+//! what is in `spawned`. A thief keeps them apart from its own woken tasks, too.
 //!
 //! Receiver-initiated sharing is that of Acar, Charguéraud and Rainey, "Scheduling Parallel Programs by Work
 //! Stealing with Private Deques" (PPoPP 2013); here the deques are not private, so an owner that does not answer
@@ -15,6 +19,8 @@
 mod tests;
 
 use super::{LocalQueue, Stealers, until_settled};
+use crate::sync::NAPS;
+use crate::sync::deque::Stealer;
 use crate::task::Runnable;
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
@@ -65,21 +71,52 @@ impl LocalQueue {
             // Nor is there a flood for who asks: it has ebbed away.
             return self.request.0.store(NOT_ASKED, Ordering::Relaxed);
         }
-        let move_lot = || self.oldest.steal_batch_with_limit_and_pop(&self.woken, LOT);
-        if let Some(task) = until_settled(move_lot) {
-            self.woken.push(task);
+        // Not by crossbeam's batch, which takes one after the other, too, and turns them round.
+        for _ in 0..LOT {
+            let Some(task) = until_settled(|| self.oldest.steal()) else { break };
+            self.laid_out.push(task);
         }
+        self.has_laid_out.set(true);
         self.request.0.store(LAID_OUT, Ordering::Relaxed);
     }
 
-    /// Takes up to half of what another worker has woken or laid out.
+    /// The oldest of those that are laid out here.
+    #[inline]
+    pub(super) fn take_laid_out(&self) -> Option<Runnable> {
+        if self.has_laid_out.get() { self.take_from_lot() } else { None }
+    }
+
+    #[cold]
+    fn take_from_lot(&self) -> Option<Runnable> {
+        let task = self.laid_out.pop();
+        self.has_laid_out.set(task.is_some());
+        task
+    }
+
+    /// Takes up to half of what another worker has laid out, or of a flood of woken tasks.
     pub(crate) fn steal_lot(&self, victim: &Stealers) -> Option<Runnable> {
         victim.request.0.store(NOT_ASKED, Ordering::Relaxed);
-        until_settled(|| victim.woken.steal_batch_with_limit_and_pop(&self.woken, LOT))
+        let (from, to) = match victim.woken.len() >= FLOOD {
+            true => (&victim.woken, &self.woken),
+            false => (&victim.laid_out, &self.laid_out),
+        };
+        self.has_laid_out.set(true);
+        until_settled(|| from.steal_batch_with_limit_and_pop(to, LOT))
     }
 }
 
 impl Stealers {
+    /// How many tasks are laid out. None in a model, where nobody asks; there it is not looked at.
+    #[inline]
+    pub(super) fn laid_out(&self) -> usize {
+        if NAPS { self.laid_out.len() } else { 0 }
+    }
+
+    /// Where the oldest of the spawned tasks is.
+    pub(super) fn oldest(&self) -> &Stealer<Runnable> {
+        if self.laid_out() > 0 { &self.laid_out } else { &self.spawned }
+    }
+
     /// What there is for a thief that wants much, of `queued` tasks in all.
     ///
     /// It does not look at the deques again unless it has to: each look takes their lines away from the owner.

@@ -193,7 +193,7 @@ fn a_fair_pick_from_an_empty_end_is_a_usual_pick() {
 }
 
 /// How many picks it takes until `wanted` is picked, with a new spawn before each.
-fn picks_until(queues: &mut Queues, wanted: usize) -> u32 {
+pub(super) fn picks_until(queues: &mut Queues, wanted: usize) -> u32 {
     for pick in 1..100_000 {
         queues.spawn([usize::MAX - 1]);
         if queues.pick() == Some(wanted) {

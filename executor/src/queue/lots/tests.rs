@@ -1,7 +1,7 @@
 //! What is laid out, when, and that none of it is lost.
 
 use super::super::FAIRNESS_INTERVAL;
-use super::super::tests::{Queues, number, task};
+use super::super::tests::{Queues, number, picks_until, task};
 use super::{FLOOD, Flood, LOT};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,6 +51,57 @@ fn who_was_asked_lays_out_its_oldest_tasks_at_its_next_push() {
     assert!(lot.iter().all(|&number| number < LOT), "{lot:?}");
     assert_eq!(flood(&victim), Flood::Closed, "the next one has to ask again");
     assert_eq!(victim.stealers.len() + lot.len(), 2 * FLOOD);
+}
+
+/// A flood of which a lot has been laid out.
+fn laid_out() -> Queues {
+    let victim = flooded();
+    victim.stealers.ask();
+    victim.spawn([FLOOD]);
+    assert_eq!(flood(&victim), Flood::LaidOut);
+    victim
+}
+
+#[test]
+fn a_woken_task_does_not_wait_for_what_was_laid_out_before() {
+    let woken = 2 * FLOOD;
+    let mut victim = laid_out();
+    victim.wake([woken]);
+    assert!(picks_until(&mut victim, woken) <= 3 * FAIRNESS_INTERVAL);
+}
+
+#[test]
+fn what_is_laid_out_and_not_taken_waits_no_longer_than_in_its_queue() {
+    for older in [0, 1, 5, LOT - 1] {
+        let bound = 3 * FAIRNESS_INTERVAL * (older as u32 + 1);
+        assert!(picks_until(&mut laid_out(), older) <= bound, "{older} are older");
+    }
+}
+
+#[test]
+fn what_is_laid_out_is_the_oldest_for_all_others_too() {
+    let (mut victim, thief) = (laid_out(), Queues::new());
+    victim.wake([2 * FLOOD]);
+    let stolen = [false, true].map(|many| thief.local.steal_from(&victim.stealers, many));
+    assert_eq!(stolen.map(|task| task.map(number)), [Some(0), Some(1)]);
+    let batch = thief.drain();
+    assert!(!batch.is_empty());
+    assert_eq!(batch, Vec::from_iter(2..batch.len() + 2));
+    assert_eq!(victim.stealers.len(), FLOOD + 2 - 2 - batch.len());
+    assert_eq!(victim.stealers.drain().map(number), Some(batch.len() + 2));
+    // The rest is left for their owner.
+    let rest: HashSet<_> = std::iter::from_fn(|| victim.pick()).collect();
+    assert_eq!(rest, (batch.len() + 3..=FLOOD).chain([2 * FLOOD]).collect());
+    assert!(victim.stealers.is_empty());
+}
+
+#[test]
+fn a_thief_of_a_lot_that_drops_all_it_has_drops_that_too() {
+    let (victim, thief) = (laid_out(), Queues::new());
+    assert_eq!(thief.local.steal_lot(&victim.stealers).map(number), Some(0));
+    thief.wake([2 * FLOOD]);
+    assert_eq!(thief.drain(), Vec::from_iter((1..LOT / 2).chain([2 * FLOOD])));
+    assert!(thief.stealers.is_empty());
 }
 
 #[test]
