@@ -263,7 +263,11 @@ impl Share {
         polls: u64,
         now: Instant,
     ) -> Option<Look> {
-        if flood == Flood::None || !self.lots.may_share(victim, polls, now) {
+        if flood == Flood::None {
+            self.lots.ebbed(victim);
+            return None;
+        }
+        if !self.lots.may_share(victim, polls, now) {
             return None;
         }
         match flood {

@@ -6,6 +6,10 @@
 //! alone, and in both it counts how many tasks the two of them poll. By what was more it goes for a while,
 //! longer each time the comparison turns out the same. (A victim that spawns without a pause polls nothing
 //! when it is alone.)
+//!
+//! It does so with one victim at a time, and turns to another one when it would compare anew or when the
+//! flood has ebbed away; whoever else is flooded meanwhile is looked at as any victim is. Else a
+//! thief between two of them would come to the end of no comparison.
 
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
@@ -40,7 +44,9 @@ enum Stage {
 
 /// What a thief remembers of its victim.
 pub(super) struct Lots {
-    victim: usize,
+    victim: Option<usize>,
+    /// Whether the victim's flood was over when it was looked at last.
+    ebbed: bool,
     stage: Stage,
     /// When the stage began, and how many tasks the two had polled by then.
     since: Option<(Instant, u64)>,
@@ -53,7 +59,8 @@ pub(super) struct Lots {
 impl Lots {
     pub(super) fn new() -> Self {
         Self {
-            victim: usize::MAX,
+            victim: None,
+            ebbed: false,
             stage: Stage::Trial,
             since: None,
             trust: TRUST.0,
@@ -64,8 +71,8 @@ impl Lots {
 
     /// Whether to take lots from this victim now; the two have polled `polls` tasks in their lives.
     pub(super) fn may_share(&mut self, victim: usize, polls: u64, now: Instant) -> bool {
-        if self.victim != victim {
-            *self = Self { victim, ..Self::new() };
+        if !self.turn_to(victim, now) {
+            return false;
         }
         let (since, before) = *self.since.get_or_insert((now, polls));
         let time = now.duration_since(since);
@@ -84,6 +91,27 @@ impl Lots {
             Stage::Pause { .. } => false,
             Stage::Settled { shares } => shares,
         }
+    }
+
+    /// Whether this is about that victim, from now on.
+    fn turn_to(&mut self, victim: usize, now: Instant) -> bool {
+        if self.victim == Some(victim) {
+            self.ebbed = false;
+            return true;
+        }
+        let is_over = matches!(self.stage, Stage::Settled { .. })
+            && self.since.is_some_and(|(since, _)| now.duration_since(since) >= self.trust);
+        let is_free = self.victim.is_none() || self.ebbed || is_over;
+        if is_free {
+            let Self { trust, shared, .. } = *self;
+            *self = Self { victim: Some(victim), trust, shared, ..Self::new() };
+        }
+        is_free
+    }
+
+    /// This victim is not flooded.
+    pub(super) fn ebbed(&mut self, victim: usize) {
+        self.ebbed |= self.victim == Some(victim);
     }
 
     /// Goes on to the next stage; in this one so many tasks were polled in a millisecond.

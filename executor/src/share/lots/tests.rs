@@ -77,14 +77,47 @@ fn when_the_outcome_changes_it_is_trusted_no_longer_than_at_first() {
 }
 
 #[test]
-fn what_was_found_out_about_one_victim_is_not_held_against_another() {
+fn a_thief_with_several_victims_compares_with_one_at_a_time() {
+    let (mut pair, mut shared, mut left) = (Pair::new(1, 2), 0, 0);
+    for victim in [1, 2, 3].into_iter().cycle().take(300_000) {
+        let shares = pair.lots.may_share(victim, pair.polls, pair.now);
+        *(if shares { &mut shared } else { &mut left }) += 1;
+        pair.now += MICROSECOND / 3;
+        pair.polls += if shares { pair.together } else { pair.alone };
+    }
+    assert!(shared * 10 < left, "it shared {shared} times and let be {left} times");
+}
+
+#[test]
+fn a_thief_turns_to_another_victim_when_the_outcome_is_trusted_no_longer() {
+    let mut pair = Pair::new(3, 2);
+    assert_eq!([pair.spell(), pair.spell()], [(true, TRIAL), (false, PAUSE)]);
+    assert!(pair.shares() && !pair.lots.may_share(2, 0, pair.now));
+    pair.now += TRUST.0;
+    assert!(pair.lots.may_share(2, 0, pair.now));
+    assert!(!pair.shares());
+}
+
+#[test]
+fn a_thief_turns_to_another_victim_when_the_flood_has_ebbed_away() {
+    let mut pair = Pair::new(1, 2);
+    pair.spell();
+    pair.lots.ebbed(2);
+    assert!(!pair.lots.may_share(2, pair.polls, pair.now), "that was another's");
+    pair.lots.ebbed(1);
+    assert!(!pair.shares(), "it goes on where it was if there is a flood again");
+    pair.lots.ebbed(1);
+    assert!(pair.lots.may_share(2, pair.polls, pair.now));
+    assert!(!pair.shares());
+}
+
+#[test]
+fn nothing_is_held_against_anybody_after_a_rest() {
     let mut pair = Pair::new(1, 2);
     pair.spell();
     assert!(!pair.shares());
-    assert!(pair.lots.may_share(2, pair.polls, pair.now));
-    pair.spell();
     pair.lots.forget();
-    assert!(pair.shares(), "nor is anything after a rest");
+    assert!(pair.shares());
 }
 
 #[test]
