@@ -143,7 +143,10 @@ impl Blocks {
     /// Keeps a block of this class, which is the caller's; false: there is no room.
     #[inline]
     fn keep(&mut self, block: NonNull<u8>, class: Class) -> bool {
-        if self.bytes + class.size() > LIMIT && !self.make_room(class) && !self.hand_over(class) {
+        if self.bytes + class.size() > LIMIT
+            && !self.make_room(class, class.size())
+            && !self.hand_over(class)
+        {
             return false;
         }
         self.classes[class.0].push(block);
@@ -152,10 +155,10 @@ impl Blocks {
         true
     }
 
-    /// Gives blocks of other classes back, until one of this class has room.
+    /// Gives blocks of other classes back, until so many bytes of this class have room.
     #[cold]
-    fn make_room(&mut self, class: Class) -> bool {
-        while self.bytes + class.size() > LIMIT {
+    fn make_room(&mut self, class: Class, bytes: usize) -> bool {
+        while self.bytes + bytes > LIMIT {
             let others = self.present & !class.bit();
             if others == 0 {
                 return false;

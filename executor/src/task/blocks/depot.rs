@@ -62,7 +62,7 @@ impl Depot {
         }
     }
 
-    fn may_have(&self, class: Class) -> bool {
+    pub(super) fn may_have(&self, class: Class) -> bool {
         self.present.load(Ordering::Relaxed) & class.bit() != 0
     }
 
@@ -110,7 +110,9 @@ impl Blocks {
     #[cold]
     fn fetch_magazine(&mut self, class: Class) -> bool {
         let Some(blocks) = self.depot.fetch(class) else { return false };
-        self.bytes += blocks.len() * class.size();
+        let bytes = blocks.len() * class.size();
+        self.make_room(class, bytes);
+        self.bytes += bytes;
         self.present |= class.bit();
         self.classes[class.0] = blocks;
         true

@@ -120,6 +120,26 @@ fn what_one_worker_has_too_many_of_serves_another_one() {
 }
 
 #[test]
+fn a_worker_that_fetches_blocks_keeps_no_more_than_the_limit_either() {
+    let depot = Arc::new(Depot::new());
+    let [mut ends, mut spawns] = [0, 1].map(|_| Blocks::new(depot.clone()));
+    let fill = |blocks: &mut Blocks, size| {
+        let taken: Vec<_> = (0..LIMIT / size + 1).map(|_| obtain(blocks, size)).collect();
+        taken.into_iter().for_each(|block| assert!(give(blocks, block, size)));
+    };
+    let sizes = [72, 88, 104, 120, 200, 504, 1_000];
+    sizes.into_iter().for_each(|size| fill(&mut ends, size));
+    fill(&mut spawns, 56);
+    assert!(spawns.bytes + MAGAZINE > LIMIT - MAGAZINE);
+    for size in sizes {
+        assert!(depot.may_have(Class::of(layout(size, 8)).expect("kept")));
+        let blocks = [0, 1].map(|_| obtain(&mut spawns, size));
+        assert!(spawns.bytes <= LIMIT, "{} bytes after those of {size}", spawns.bytes);
+        assert!(blocks.into_iter().all(|block| give(&mut spawns, block, size)));
+    }
+}
+
+#[test]
 fn a_worker_keeps_the_memory_of_the_tasks_that_end_on_it() {
     let runtime = crate::Builder::new().worker_threads(1).build().expect("threads start");
     let kept = || crate::context::try_with_core(|core| core.blocks.bytes);
