@@ -2,7 +2,7 @@
 
 use super::super::FAIRNESS_INTERVAL;
 use super::super::tests::{Queues, number, picks_until, task};
-use super::{FLOOD, Flood, LOT};
+use super::{BATCH, FLOOD, Flood, LOT};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -72,8 +72,9 @@ fn a_woken_task_does_not_wait_for_what_was_laid_out_before() {
 
 #[test]
 fn what_is_laid_out_and_not_taken_waits_no_longer_than_in_its_queue() {
-    for older in [0, 1, 5, LOT - 1] {
-        let bound = 3 * FAIRNESS_INTERVAL * (older as u32 + 1);
+    for older in [0, 1, 5, BATCH, LOT - 1] {
+        let ahead = older / BATCH * BATCH + BATCH - 1;
+        let bound = 3 * FAIRNESS_INTERVAL * (ahead as u32 + 1);
         assert!(picks_until(&mut laid_out(), older) <= bound, "{older} are older");
     }
 }
@@ -83,24 +84,29 @@ fn what_is_laid_out_is_the_oldest_for_all_others_too() {
     let (mut victim, thief) = (laid_out(), Queues::new());
     victim.wake([2 * FLOOD]);
     let stolen = [false, true].map(|many| thief.local.steal_from(&victim.stealers, many));
-    assert_eq!(stolen.map(|task| task.map(number)), [Some(0), Some(1)]);
+    let mut taken: Vec<_> = stolen.into_iter().map(|task| number(task.expect("a task"))).collect();
     let batch = thief.drain();
     assert!(!batch.is_empty());
-    assert_eq!(batch, Vec::from_iter(2..batch.len() + 2));
-    assert_eq!(victim.stealers.len(), FLOOD + 2 - 2 - batch.len());
-    assert_eq!(victim.stealers.drain().map(number), Some(batch.len() + 2));
+    taken.extend(batch);
+    assert!(taken.iter().all(|&number| number < BATCH), "{taken:?}");
+    assert_eq!(victim.stealers.len(), FLOOD + 2 - taken.len());
+    taken.extend(victim.stealers.drain().map(number));
     // The rest is left for their owner.
-    let rest: HashSet<_> = std::iter::from_fn(|| victim.pick()).collect();
-    assert_eq!(rest, (batch.len() + 3..=FLOOD).chain([2 * FLOOD]).collect());
+    taken.extend(std::iter::from_fn(|| victim.pick()));
+    assert_eq!(taken.len(), FLOOD + 2);
+    assert_eq!(HashSet::from_iter(taken), (0..=FLOOD).chain([2 * FLOOD]).collect::<HashSet<_>>());
     assert!(victim.stealers.is_empty());
 }
 
 #[test]
 fn a_thief_of_a_lot_that_drops_all_it_has_drops_that_too() {
     let (victim, thief) = (laid_out(), Queues::new());
-    assert_eq!(thief.local.steal_lot(&victim.stealers).map(number), Some(0));
+    let first = thief.local.steal_lot(&victim.stealers).map(number).expect("a task");
     thief.wake([2 * FLOOD]);
-    assert_eq!(thief.drain(), Vec::from_iter((1..LOT / 2).chain([2 * FLOOD])));
+    let mut dropped = thief.drain();
+    assert_eq!(dropped.pop(), Some(2 * FLOOD), "what was woken comes last");
+    dropped.push(first);
+    assert_eq!(HashSet::from_iter(dropped), (0..LOT / 2).collect::<HashSet<_>>());
     assert!(thief.stealers.is_empty());
 }
 
