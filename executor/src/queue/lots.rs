@@ -87,11 +87,9 @@ impl LocalQueue {
     /// The oldest of those that are laid out here.
     #[inline]
     pub(super) fn take_laid_out(&self) -> Option<Runnable> {
-        if self.has_laid_out.get() { self.take_from_lot() } else { None }
-    }
-
-    #[cold]
-    fn take_from_lot(&self) -> Option<Runnable> {
+        if !self.has_laid_out.get() {
+            return None;
+        }
         let task = self.laid_out.pop();
         self.has_laid_out.set(task.is_some());
         task
