@@ -232,6 +232,7 @@ impl Tempo {
             return false;
         }
         if !all.retire(crew.workers as u64) {
+            self.compares = false;
             return false;
         }
         self.retired = Some((why, now + time));

@@ -125,6 +125,17 @@ fn who_seems_worse_than_one_was_makes_sure_before_it_retires_for_long() {
 }
 
 #[test]
+fn who_could_not_make_sure_as_another_one_had_retired_does_so_later() {
+    let all = known();
+    assert!(all.retire(2));
+    let mut worker = Worker::new(&all);
+    assert!(!worker.works(MICROSECOND * 3, BESIDE), "one stays");
+    all.come_back();
+    assert!(!Worker::new(&all).works(MICROSECOND, ALONE));
+    worker.makes_sure(MICROSECOND * 3, BESIDE);
+}
+
+#[test]
 fn who_is_of_use_is_trusted_and_then_finds_out_anew() {
     let all = known();
     let mut worker = Worker::new(&all);
