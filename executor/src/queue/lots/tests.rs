@@ -1,7 +1,7 @@
 //! What is laid out, when, and that none of it is lost.
 
-use super::super::FAIRNESS_INTERVAL;
 use super::super::tests::{Queues, number, picks_until, task};
+use super::super::{FAIRNESS_INTERVAL, STEAL_LIMIT};
 use super::{BATCH, FLOOD, Flood, LOT};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -140,6 +140,20 @@ fn of_a_flood_of_woken_tasks_a_lot_is_taken_unasked_in_their_order() {
     let victim = Queues::new();
     victim.wake(0..FLOOD);
     assert_eq!(takes_lot(&victim), Vec::from_iter(0..LOT));
+}
+
+/// Of which its owner takes one in 93 picks.
+#[test]
+fn a_long_line_of_woken_tasks_is_taken_before_what_is_laid_out() {
+    let (victim, thief) = (laid_out(), Queues::new());
+    let woken = 2 * FLOOD;
+    victim.wake(woken..=woken + STEAL_LIMIT);
+    assert_eq!(thief.local.steal_lot(&victim.stealers).map(number), Some(woken));
+    let line = Vec::from_iter(woken + 1..=woken + STEAL_LIMIT / 2);
+    assert_eq!(thief.drain(), line);
+    assert_eq!(flood(&victim), Flood::LaidOut, "there still is what was asked for");
+    let lot = takes_lot(&victim);
+    assert_eq!(HashSet::from_iter(lot), (0..LOT / 2).collect::<HashSet<_>>());
 }
 
 #[test]
