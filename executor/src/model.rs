@@ -35,16 +35,16 @@
 //! | M8 a join slot that is lent to the joiner | none | 8 186 |
 //! | M9 handle dropped against completion | none | 141 |
 //! | M10 last references, the last wake past the limit, and a poll's own references | 3, none, none | 1 422, 83, 138 |
-//! | M11 foreign spawn against shutdown | 3 | 170 736 |
-//! | M12 foreign wake against shutdown | 3 | 60 310 |
+//! | M11 foreign spawn against shutdown | 3 | 171 955 |
+//! | M12 foreign wake against shutdown | 3 | 61 157 |
 //! | M13 deques, last in first out and batches | 3 | 64 424, 73 106 |
 //! | M14 timer from elsewhere, or reset, against the worker's park | none | 38, 38 |
 //! | M14 timer of a stuck worker against the watchman's park, and a watchman that leaves | none, 3 | 685, 2 048 |
 //! | M15 firing against cancelling and changing the waker, and a waker that registers | none | 253, 11 |
-//! | M16 root woken from outside, what that publishes, and a lent place | 3 | 13 714, 7 494, 23 258 |
-//! | M16 virtual clock: end of a hold against a park, work during a claim, a root that sleeps | 3, 2, 2 | 99 829, 63 738, 240 |
-//! | M17 `join_all` with helpers on two workers | 1 | 5 760 |
-//! | M17 whole runtime, one worker and two | 3, 2 | 16 038, 751 549 |
+//! | M16 root woken from outside, what that publishes, and a lent place | 3 | 13 530, 7 425, 21 991 |
+//! | M16 virtual clock: end of a hold against a park, work during a claim, a root that sleeps | 3, 2, 2 | 101 846, 63 961, 251 |
+//! | M17 `join_all` with helpers on two workers | 1 | 5 754 |
+//! | M17 whole runtime, one worker and two | 3, 2 | 16 895, 767 101 |
 //! | M18 a task leaves the registry while it is referred to, and places left by others | none | 7 594, 33 185 |
 
 use crate::sync::{Mutant, plant};
