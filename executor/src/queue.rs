@@ -64,7 +64,7 @@ pub(crate) struct LocalQueue {
     laid_out: Worker<Runnable>,
     /// Whether there may be something in `laid_out`: cheaper than a look at that.
     has_laid_out: Cell<bool>,
-    /// The thieves' side of `spawned`, for what is laid out from it.
+    /// The far end of `spawned`.
     oldest: Stealer<Runnable>,
     request: Request,
     picks: u32,
@@ -149,14 +149,10 @@ impl LocalQueue {
 
     /// The next task to run.
     #[inline]
-    pub(crate) fn pick(
-        &mut self,
-        own: &Stealers,
-        injector: &Injector<Runnable>,
-    ) -> Option<Runnable> {
+    pub(crate) fn pick(&mut self, injector: &Injector<Runnable>) -> Option<Runnable> {
         let fairly = self.picks_fairly_next();
         self.picks = self.picks.wrapping_add(1);
-        if fairly && let Some(task) = self.pick_fairly(own, injector) {
+        if fairly && let Some(task) = self.pick_fairly(injector) {
             return Some(task);
         }
         self.spawned.pop().or_else(|| {
@@ -191,14 +187,14 @@ impl LocalQueue {
 
     /// A task that has waited long.
     #[cold]
-    fn pick_fairly(&self, own: &Stealers, injector: &Injector<Runnable>) -> Option<Runnable> {
+    fn pick_fairly(&self, injector: &Injector<Runnable>) -> Option<Runnable> {
         if self.request.is_open() {
             self.lay_out();
         }
         match self.picks / FAIRNESS_INTERVAL % 3 {
             0 => self.woken.pop(),
             1 => self.take_injected(injector),
-            _ => self.take_laid_out().or_else(|| until_settled(|| own.spawned.steal())),
+            _ => self.take_laid_out().or_else(|| until_settled(|| self.oldest.steal())),
         }
     }
 

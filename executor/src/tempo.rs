@@ -214,8 +214,8 @@ impl Tempo {
         let at_work = crew.at_work as u64;
         let is_worse = |solo: u64| cost > solo * at_work;
         // What a poll cost when somebody happened to be alone may have been other tasks' polls.
-        let doubts = !std::mem::replace(&mut self.compares, true)
-            && is_worse(all.solo_cost.load(Ordering::Relaxed));
+        let doubts =
+            !std::mem::take(&mut self.compares) && is_worse(all.solo_cost.load(Ordering::Relaxed));
         if std::mem::take(&mut self.outdated) || doubts {
             all.solo_cost.store(0, Ordering::Relaxed);
         }
@@ -226,15 +226,14 @@ impl Tempo {
             solo => (is_worse(solo), Retired::InTheWay, self.penalty),
         };
         if !retires {
-            self.compares = false;
             self.trust(now);
             self.penalty = PENALTY.0;
             return false;
         }
         if !all.retire(crew.workers as u64) {
-            self.compares = false;
             return false;
         }
+        self.compares = true;
         self.retired = Some((why, now + time));
         match solo {
             0 if crew.at_work > all.processors => self.penalty = self.longer_penalty(),

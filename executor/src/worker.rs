@@ -181,8 +181,7 @@ impl Core {
         if self.is_time_for_tempo() && NAPS {
             self.keep_tempo(Instant::now());
         }
-        let own = &self.handle.shared().workers[self.index].stealers;
-        let task = self.queue.pick(own, &self.handle.shared().injector);
+        let task = self.queue.pick(&self.handle.shared().injector);
         if self.queue.picks().is_multiple_of(FAIRNESS_INTERVAL) {
             self.notify_of_batch();
         }

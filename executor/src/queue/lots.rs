@@ -28,10 +28,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// From how many tasks on a queue is a flood: several megabytes of memory.
-pub(super) const FLOOD: usize = 16 << 10;
+const FLOOD: usize = 16 << 10;
 
 /// How many tasks are laid out at a time.
-pub(super) const LOT: usize = 256;
+const LOT: usize = 256;
 
 /// How many of them are moved at a time. crossbeam turns each such batch round; one after the other
 /// they would stay in order, but it would take twice as long.

@@ -73,7 +73,7 @@ impl Queues {
     }
 
     pub(super) fn pick(&mut self) -> Option<usize> {
-        self.local.pick(&self.stealers, &self.injector).map(number)
+        self.local.pick(&self.injector).map(number)
     }
 
     pub(super) fn picks(&mut self, count: usize) -> Vec<usize> {

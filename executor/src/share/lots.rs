@@ -75,15 +75,9 @@ impl Lots {
             return false;
         }
         let (since, before) = *self.since.get_or_insert((now, polls));
-        let time = now.duration_since(since);
-        let length = match self.stage {
-            Stage::Trial => TRIAL,
-            Stage::Pause { .. } => PAUSE,
-            Stage::Settled { .. } => self.trust,
-        };
-        if time >= length {
+        if self.is_over(now) {
             let in_a_millisecond = polls.wrapping_sub(before).saturating_mul(1_000_000);
-            self.advance(in_a_millisecond / time.as_nanos().max(1) as u64);
+            self.advance(in_a_millisecond / now.duration_since(since).as_nanos().max(1) as u64);
             self.since = Some((now, polls));
         }
         match self.stage {
@@ -99,14 +93,23 @@ impl Lots {
             self.ebbed = false;
             return true;
         }
-        let is_over = matches!(self.stage, Stage::Settled { .. })
-            && self.since.is_some_and(|(since, _)| now.duration_since(since) >= self.trust);
-        let is_free = self.victim.is_none() || self.ebbed || is_over;
+        let is_settled = matches!(self.stage, Stage::Settled { .. });
+        let is_free = self.victim.is_none() || self.ebbed || is_settled && self.is_over(now);
         if is_free {
             let Self { trust, shared, .. } = *self;
             *self = Self { victim: Some(victim), trust, shared, ..Self::new() };
         }
         is_free
+    }
+
+    /// Whether it is time for the next stage.
+    fn is_over(&self, now: Instant) -> bool {
+        let length = match self.stage {
+            Stage::Trial => TRIAL,
+            Stage::Pause { .. } => PAUSE,
+            Stage::Settled { .. } => self.trust,
+        };
+        self.since.is_some_and(|(since, _)| now.duration_since(since) >= length)
     }
 
     /// This victim is not flooded.
@@ -131,11 +134,10 @@ impl Lots {
     /// Whether to ask, or to wait for the answer.
     pub(super) fn may_ask(&mut self, now: Instant) -> bool {
         let since = *self.asked.get_or_insert(now);
-        let waits = now.duration_since(since) < ANSWER;
         if now.duration_since(since) >= SILENCE {
             self.asked = None;
         }
-        waits
+        self.awaits_answer(now)
     }
 
     /// Whether an answer is awaited.

@@ -179,10 +179,10 @@ fn each_task_runs_once_whoever_takes_it() {
         for number in 0..TASKS {
             local.push_spawned(task(number));
             if number.is_multiple_of(4) {
-                own.extend(local.pick(&stealers, &injector).map(self::number));
+                own.extend(local.pick(&injector).map(self::number));
             }
         }
-        own.extend(std::iter::from_fn(|| local.pick(&stealers, &injector).map(number)));
+        own.extend(std::iter::from_fn(|| local.pick(&injector).map(number)));
         done.store(true, Ordering::Release);
         (own, thief.join().expect("no panic"))
     });
