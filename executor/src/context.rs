@@ -1,8 +1,8 @@
 //! What a thread knows about the runtime that it works for.
 //!
-//! Two thread-locals: [`RUN`], for the task that is being polled, has no destructor and so costs
-//! one instruction to reach, also while the thread is being torn down. [`CONTEXT`] holds the
-//! worker's [`Core`], while the thread has one, and the handles that were entered.
+//! Two thread-locals: [`RUN`], for the task that is being polled and the worker's [`Core`], while the
+//! thread has one, has no destructor and so costs one instruction to reach, also while the thread is
+//! being torn down. [`CONTEXT`] holds the handles that were entered.
 
 mod entered;
 mod poll;
@@ -20,14 +20,13 @@ use crate::sync::{Arc, local};
 use crate::task::{self, Runnable};
 use crate::unwind;
 use crate::worker::{self, Core};
-use entered::has_overrides;
+use entered::{has_entered, has_overrides};
 use poll::{Place, RUN};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 
 /// What lasts longer than a poll.
 struct Context {
-    core: RefCell<Option<Box<Core>>>,
     /// The handles entered on this thread, each with its guard's number, the last one on top.
     entered: RefCell<Vec<(u64, Handle)>>,
     /// How many guards were made.
@@ -40,7 +39,6 @@ struct Context {
 
 local! {
     static CONTEXT: Context = Context {
-        core: RefCell::new(None),
         entered: RefCell::new(Vec::new()),
         guards: Cell::new(0),
         foreign_timers: Cell::new(0),
@@ -54,16 +52,6 @@ pub(crate) fn wake_on_top(wake: impl FnOnce()) {
     let outer = RUN.with(|run| run.woken.replace(Place::OnTop));
     wake();
     RUN.with(|run| run.woken.set(outer));
-}
-
-/// Runs `wake`, which runs no code of others and wakes at most one task, and gives that to the
-/// caller if it is of this thread's runtime.
-#[inline]
-pub(crate) fn catch_woken(wake: impl FnOnce()) -> Option<Runnable> {
-    let outer = RUN.with(|run| run.woken.replace(Place::Caught));
-    wake();
-    RUN.with(|run| run.woken.set(outer));
-    with_core(Core::take_caught).flatten()
 }
 
 /// Runs the task on top of this worker's queue as a part of the current poll, if it is the one that
@@ -135,7 +123,6 @@ pub(crate) fn push_woken(shared: usize, task: Runnable) -> Option<Runnable> {
             Place::Behind if in_task => core.push_successor(task),
             Place::Behind => core.push_woken(task),
             Place::OnTop => core.push_spawned(task),
-            Place::Caught => core.catch(task),
         }
     };
     give(task, |core| core.works_for(shared), push).err()
@@ -150,14 +137,15 @@ pub(crate) fn push_spawned(shared: &Arc<Shared>, task: Runnable) -> Option<Runna
 /// Whether this thread works for the runtime, or is [without its core](without_core): then it cannot
 /// wait for it.
 pub(crate) fn works_for(shared: &Arc<Shared>) -> bool {
-    let own = CONTEXT.try_with(|context| match context.core.try_borrow() {
-        Ok(core) => core.as_ref().is_some_and(|core| Arc::ptr_eq(core.handle.shared(), shared)),
-        // In the middle of a queue's operation, which has called somebody's deferred closure.
-        Err(_) => {
-            context.entered.borrow().iter().any(|(_, handle)| Arc::ptr_eq(handle.shared(), shared))
-        }
-    });
-    own.unwrap_or(false) || RUN.with(|run| run.awaited_by.get() == address_of(shared))
+    let is_its = |handle: &Handle| Arc::ptr_eq(handle.shared(), shared);
+    RUN.with(|run| {
+        let own = match run.core.try_borrow() {
+            Ok(core) => core.as_ref().is_some_and(|core| is_its(&core.handle)),
+            // In the middle of a queue's operation, which has called somebody's deferred closure.
+            Err(_) => has_entered(is_its),
+        };
+        own || run.awaited_by.get() == address_of(shared)
+    })
 }
 
 /// Runs `f`, which may call code of others, on a thread in a worker's place that has no core just now.
@@ -182,8 +170,6 @@ pub(crate) fn spawn_local<F, R>(future: F, spawn: impl FnOnce(&mut Core, F) -> R
 
 /// Gives a value to this thread's core, if it has one that is meant and not being used just now;
 /// else gives it back.
-///
-/// The thread-local may be gone: a wake from another one's destructor goes the foreign way.
 #[inline]
 fn give<T, R>(
     value: T,
@@ -203,20 +189,18 @@ fn give<T, R>(
 /// Runs `f` on this thread's core, if it has one. `f` must not run code of others.
 #[inline]
 pub(crate) fn with_core<R>(f: impl FnOnce(&mut Core) -> R) -> Option<R> {
-    // A thread whose thread-locals are gone has none.
-    CONTEXT.try_with(|context| context.core.borrow_mut().as_deref_mut().map(f)).ok().flatten()
+    RUN.try_with(|run| run.core.borrow_mut().as_deref_mut().map(f)).ok().flatten()
 }
 
 /// The same, but not if the core is being used just now.
 #[inline]
 pub(crate) fn try_with_core<R>(f: impl FnOnce(&mut Core) -> R) -> Option<R> {
-    let with = |context: &Context| context.core.try_borrow_mut().ok()?.as_deref_mut().map(f);
-    CONTEXT.try_with(with).ok().flatten()
+    RUN.try_with(|run| run.core.try_borrow_mut().ok()?.as_deref_mut().map(f)).ok().flatten()
 }
 
 /// Gives this thread a core; it must have none.
 pub(crate) fn put_core(core: Box<Core>) {
-    let before = CONTEXT.with(|context| context.core.borrow_mut().replace(core));
+    let before = RUN.with(|run| run.core.borrow_mut().replace(core));
     if before.is_some() {
         // To drop it would be to lose its tasks.
         unwind::abort("a thread with two workers' cores");
@@ -225,5 +209,5 @@ pub(crate) fn put_core(core: Box<Core>) {
 
 /// Takes this thread's core away.
 pub(crate) fn take_core() -> Option<Box<Core>> {
-    CONTEXT.with(|context| context.core.borrow_mut().take())
+    RUN.with(|run| run.core.borrow_mut().take())
 }

@@ -30,6 +30,7 @@ mod tests;
 pub(crate) use blocks::{Blocks, Depot};
 pub(crate) use cell::{
     JoinOwner, Kept, LeftJoinSlot, LentJoinSlot, Ran, Runnable, Slot, TaskRef, is_of_a_task,
+    wake_here,
 };
 pub use error::JoinError;
 pub use group::{JoinGroup, JoinOutputs};
@@ -52,6 +53,10 @@ use std::task::Waker;
 pub(crate) trait Schedule: Clone + Send + Sync + 'static {
     /// Queues a task that was woken.
     fn schedule(self, task: Runnable);
+    /// The address of the runtime whose workers may run the task without asking; 0: none's.
+    fn home(&self) -> usize {
+        0
+    }
 }
 
 /// What a running task asks of the worker that runs it.

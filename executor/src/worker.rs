@@ -54,8 +54,6 @@ pub(crate) struct Core {
     rng: Rng,
     pub(crate) blocks: Blocks,
     registrar: Registrar,
-    /// A woken task on its way to [`catch_woken`](crate::context::catch_woken).
-    caught: Option<Runnable>,
     /// For children that are polled in place.
     budget: Budget,
     /// The root that is driven in this worker's place.
@@ -77,7 +75,6 @@ impl Core {
             rng: Rng::new(index),
             blocks,
             registrar: Registrar::new(),
-            caught: None,
             budget: Budget::new(),
             root: None,
         })
@@ -141,19 +138,6 @@ impl Core {
     pub(crate) fn push_successor(&mut self, task: Runnable) {
         self.queue.push_successor(task);
         self.notify();
-    }
-
-    #[inline]
-    pub(crate) fn catch(&mut self, task: Runnable) {
-        debug_assert!(self.caught.is_none(), "two tasks were woken at once");
-        if let Some(other) = self.caught.replace(task) {
-            self.push_spawned(other);
-        }
-    }
-
-    #[inline]
-    pub(crate) fn take_caught(&mut self) -> Option<Runnable> {
-        self.caught.take()
     }
 
     /// The task, if it may run now, ahead of all others. Otherwise it goes on top of the queue: the

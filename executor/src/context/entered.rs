@@ -12,6 +12,12 @@ pub(super) fn has_overrides() -> bool {
     RUN.with(|run| run.overrides.get()) > 0
 }
 
+/// Whether a handle for which this is true was entered on this thread.
+pub(super) fn has_entered(is_meant: impl Fn(&Handle) -> bool) -> bool {
+    let any = |context: &Context| context.entered.borrow().iter().any(|(_, it)| is_meant(it));
+    CONTEXT.try_with(any).unwrap_or(false)
+}
+
 /// The runtime that `spawn` would use on this thread.
 pub(crate) fn current() -> Result<Handle, NoRuntime> {
     if !has_overrides()

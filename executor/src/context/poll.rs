@@ -3,12 +3,15 @@
 use crate::runtime::Handle;
 use crate::sync::local;
 use crate::task::{Drawn, RESERVE, Runnable};
+use crate::worker::Core;
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 
 /// What the current poll is about.
 pub(super) struct Run {
+    /// The worker's core, while this thread has it. Never dropped: who works gives it up.
+    pub(super) core: ManuallyDrop<RefCell<Option<Box<Core>>>>,
     /// The address of the task that is being polled; 0: none.
     pub(super) task: Cell<usize>,
     /// Whether the task woke itself since its poll began.
@@ -38,12 +41,11 @@ pub(super) enum Place {
     Behind,
     /// On top of the queue.
     OnTop,
-    /// To the caller of [`catch_woken`](super::catch_woken).
-    Caught,
 }
 
 local! {
     pub(super) static RUN: Run = Run {
+        core: ManuallyDrop::new(RefCell::new(None)),
         task: Cell::new(0),
         woke_itself: Cell::new(false),
         drawn: Cell::new(0),

@@ -146,6 +146,11 @@ impl Schedule for Backref {
             self.schedule_remotely(task);
         }
     }
+
+    #[inline]
+    fn home(&self) -> usize {
+        self.0.addr()
+    }
 }
 
 impl Backref {

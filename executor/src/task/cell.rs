@@ -26,7 +26,7 @@ mod reference;
 mod run;
 
 pub(crate) use handle::{JoinOwner, LeftJoinSlot, LentJoinSlot};
-pub(crate) use reference::{Kept, TaskRef, is_of_a_task};
+pub(crate) use reference::{Kept, TaskRef, is_of_a_task, wake_here};
 pub(crate) use run::{Ran, Runnable};
 
 use super::blocks::{self, Blocks};
@@ -106,6 +106,8 @@ struct Vtable {
     take_outcome: unsafe fn(NonNull<Header>, NonNull<()>),
     /// Queues the task. For whoever a wake told to schedule.
     schedule: unsafe fn(NonNull<Header>),
+    /// The scheduler's [`home`](Schedule::home).
+    home: unsafe fn(NonNull<Header>) -> usize,
     /// Frees the memory; the stage has to be empty.
     free: unsafe fn(NonNull<Header>),
 }
@@ -152,6 +154,7 @@ where
         drop_outcome: Self::drop_outcome,
         take_outcome: Self::take_outcome,
         schedule: Self::schedule,
+        home: Self::home,
         free: Self::free,
     };
 
@@ -286,6 +289,11 @@ where
         // SAFETY: the caller has the right to make the `Runnable`, which keeps the task valid.
         let scheduler = unsafe { task.cast::<Self>().as_ref().scheduler.clone() };
         scheduler.schedule(Runnable(task));
+    }
+
+    unsafe fn home(task: NonNull<Header>) -> usize {
+        // SAFETY: the caller passes a valid task of this type, whose scheduler is never written.
+        unsafe { task.cast::<Self>().as_ref() }.scheduler.home()
     }
 
     unsafe fn free(task: NonNull<Header>) {

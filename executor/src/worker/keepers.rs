@@ -60,11 +60,11 @@ impl Keeper for LoopKeeper<'_> {
     }
 
     fn wake_joiner(&self, waker: Waker, left: LeftJoinSlot) {
-        if !task::is_of_a_task(&waker) {
-            return self.worker.wake_joiner(waker, left);
+        let home = Arc::as_ptr(self.worker.handle.shared()).addr();
+        match task::wake_here(waker, home) {
+            Ok(joiner) => self.joiner.set(joiner.map(|joiner| (joiner, left))),
+            Err(waker) => self.worker.wake_joiner(waker, left),
         }
-        let joiner = context::catch_woken(|| task::wake(waker));
-        self.joiner.set(joiner.map(|joiner| (joiner, left)));
     }
 }
 

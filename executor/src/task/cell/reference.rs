@@ -3,6 +3,7 @@
 use super::super::state::Wake;
 use super::{Header, Runnable, free, header, schedule};
 use crate::context;
+use std::mem;
 use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
@@ -108,6 +109,32 @@ pub(super) fn raw_waker(task: NonNull<Header>) -> RawWaker {
 #[inline]
 pub(crate) fn is_of_a_task(waker: &Waker) -> bool {
     std::ptr::eq(waker.vtable(), &WAKER)
+}
+
+/// Wakes the task that this is the waker of. The right to run it, if nobody has that yet, is the
+/// caller's. `Err`: it is no task of the runtime at the address `home`.
+#[inline]
+pub(crate) fn wake_here(waker: Waker, home: usize) -> Result<Option<Runnable>, Waker> {
+    if !is_of_a_task(&waker) {
+        return Err(waker);
+    }
+    // SAFETY: a waker with this table has data from `raw_waker`.
+    let task = unsafe { task_of(waker.data()) };
+    // SAFETY: the waker keeps the task valid.
+    let header = unsafe { header(task) };
+    // SAFETY: as above.
+    if unsafe { (header.vtable.home)(task) } != home {
+        return Err(waker);
+    }
+    // Its reference is given up with the wake.
+    mem::forget(waker);
+    match header.state.wake_by_val() {
+        Wake::Schedule => return Ok(Some(Runnable(task))),
+        Wake::Nothing => {}
+        // SAFETY: `State` says so; complete without a handle, so the stage is empty.
+        Wake::Free => unsafe { free(task) },
+    }
+    Ok(None)
 }
 
 /// The task that a waker's data pointer stands for.
