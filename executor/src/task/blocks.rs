@@ -6,9 +6,10 @@
 //! which is in its cache. Blocks go from worker to worker with the tasks in them; a thread that
 //! works for no runtime asks the allocator.
 //!
-//! A worker keeps [`LIMIT`] bytes at most. When that is full, a block of another size makes room:
-//! so the sizes that were in use earlier give way to those that are in use now. If all of them are of one
-//! size, some go to the runtime's [`Depot`], for workers that run out of them.
+//! A worker has room for [`LIMIT`] bytes at most, which its sizes get by the magazine, and give back only
+//! to each other: so the sizes that were in use earlier give way to those that are in use now, and neither
+//! to take a block nor to keep one needs a count. If all the room is one size's, some blocks go to the
+//! runtime's [`Depot`], for workers that run out of them.
 
 #![allow(unsafe_code, reason = "asks the allocator; each block comes with its layout")]
 
@@ -19,11 +20,12 @@ mod tests;
 pub(crate) use depot::Depot;
 
 use crate::context;
+use depot::magazine_of;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// How many bytes a worker keeps at most. None where a tool looks for uses of freed memory, which
+/// For how many bytes a worker has room at most. None where a tool looks for uses of freed memory, which
 /// it would not find in a block that serves another task.
 const LIMIT: usize = if cfg!(any(filch_asan, filch_loom)) { 0 } else { 1 << 20 };
 
@@ -36,10 +38,10 @@ const CLASSES: usize = 64;
 
 /// Blocks that serve no task.
 pub(crate) struct Blocks {
+    /// The capacity of each is the room that its class has.
     classes: [Vec<NonNull<u8>>; CLASSES],
-    /// Which classes have blocks, a bit each.
-    present: u64,
-    bytes: usize,
+    /// For how many bytes all of them have room.
+    room: usize,
     depot: Arc<Depot>,
 }
 
@@ -99,7 +101,8 @@ pub(super) fn allocate(layout: Layout, kept: Option<&mut Blocks>) -> NonNull<u8>
 /// # Safety
 ///
 /// It came from [`allocate`] for the same layout, and nobody uses it any more.
-#[inline]
+// Inlined, so that its class is known to the compiler.
+#[inline(always)]
 pub(super) unsafe fn free(block: NonNull<u8>, layout: Layout) {
     let kept = Class::of(layout)
         .and_then(|class| context::try_with_core(|core| core.blocks.keep(block, class)));
@@ -118,62 +121,71 @@ fn obtain(layout: Layout) -> NonNull<u8> {
 
 impl Blocks {
     pub(crate) fn new(depot: Arc<Depot>) -> Self {
-        Self { classes: [const { Vec::new() }; CLASSES], present: 0, bytes: 0, depot }
+        Self { classes: [const { Vec::new() }; CLASSES], room: 0, depot }
     }
 
     #[inline]
     fn take(&mut self, class: Class) -> Option<NonNull<u8>> {
-        if self.classes[class.0].is_empty() && !self.fetch(class) {
-            return None;
+        match self.classes[class.0].pop() {
+            None if self.fetch(class) => self.classes[class.0].pop(),
+            taken => taken,
         }
-        self.take_own(class)
-    }
-
-    #[inline]
-    fn take_own(&mut self, class: Class) -> Option<NonNull<u8>> {
-        let list = &mut self.classes[class.0];
-        let block = list.pop()?;
-        if list.is_empty() {
-            self.present &= !class.bit();
-        }
-        self.bytes -= class.size();
-        Some(block)
     }
 
     /// Keeps a block of this class, which is the caller's; false: there is no room.
     #[inline]
     fn keep(&mut self, block: NonNull<u8>, class: Class) -> bool {
-        if self.bytes + class.size() > LIMIT
-            && !self.make_room(class, class.size())
-            && !self.hand_over(class)
-        {
+        let list = &mut self.classes[class.0];
+        if list.len() == list.capacity() && !self.make_room(class) {
             return false;
         }
         self.classes[class.0].push(block);
-        self.present |= class.bit();
-        self.bytes += class.size();
         true
     }
 
-    /// Gives blocks of other classes back, until so many bytes of this class have room.
+    /// Makes room for one more block of this class: for a magazine at first, then for twice as many as
+    /// there are.
     #[cold]
-    fn make_room(&mut self, class: Class, bytes: usize) -> bool {
-        while self.bytes + bytes > LIMIT {
-            let others = self.present & !class.bit();
-            if others == 0 {
-                return false;
-            }
-            self.give_one_back(Class(others.trailing_zeros() as usize));
+    fn make_room(&mut self, class: Class) -> bool {
+        let now = self.classes[class.0].capacity();
+        let more = now.max(magazine_of(class)).min(LIMIT / class.size() - now);
+        if more == 0 || !self.take_room(class, more * class.size()) {
+            return self.hand_over(class);
         }
+        self.resize(class, |list| list.reserve_exact(more));
         true
     }
 
-    /// Gives one block of this class to the allocator, if there is one.
-    fn give_one_back(&mut self, class: Class) {
-        if let Some(block) = self.take_own(class) {
+    /// Takes room from the other classes, until this one can have so many bytes more.
+    fn take_room(&mut self, class: Class, bytes: usize) -> bool {
+        let others = (0..CLASSES).map(Class).filter(|&other| other != class);
+        for other in others {
+            let excess = (self.room + bytes).saturating_sub(LIMIT);
+            if excess == 0 {
+                return true;
+            }
+            self.give_up(other, excess);
+        }
+        self.room + bytes <= LIMIT
+    }
+
+    /// Gives up room of this class for so many bytes, if it has as much, and what lies there.
+    fn give_up(&mut self, class: Class, bytes: usize) {
+        let list = &mut self.classes[class.0];
+        let left = list.capacity().saturating_sub(bytes.div_ceil(class.size()));
+        for block in list.drain(left.min(list.len())..) {
             // SAFETY: `keep` got it as a block of this class, and it is in no list any more.
             unsafe { give_back(block, class) }
         }
+        self.resize(class, |list| list.shrink_to(left));
+    }
+
+    /// Exchanges the list of a class, or changes its capacity.
+    fn resize(&mut self, class: Class, change: impl FnOnce(&mut Vec<NonNull<u8>>)) {
+        let list = &mut self.classes[class.0];
+        self.room -= list.capacity() * class.size();
+        change(list);
+        self.room += list.capacity() * class.size();
     }
 }
 
@@ -191,8 +203,6 @@ unsafe fn give_back(block: NonNull<u8>, class: Class) {
 
 impl Drop for Blocks {
     fn drop(&mut self) {
-        while self.present != 0 {
-            self.give_one_back(Class(self.present.trailing_zeros() as usize));
-        }
+        (0..CLASSES).for_each(|class| self.give_up(Class(class), self.room));
     }
 }

@@ -36,11 +36,9 @@ struct Magazine {
 // SAFETY: a block that serves no task belongs to whoever has its address, on any thread.
 unsafe impl Send for Magazine {}
 
-impl Magazine {
-    /// How many blocks of a class fill one.
-    fn size(class: Class) -> usize {
-        MAGAZINE / class.size()
-    }
+/// How many blocks of a class fill a magazine.
+pub(super) fn magazine_of(class: Class) -> usize {
+    MAGAZINE / class.size()
 }
 
 impl Drop for Magazine {
@@ -109,12 +107,14 @@ impl Blocks {
 
     #[cold]
     fn fetch_magazine(&mut self, class: Class) -> bool {
-        let Some(blocks) = self.depot.fetch(class) else { return false };
-        let bytes = blocks.len() * class.size();
-        self.make_room(class, bytes);
-        self.bytes += bytes;
-        self.present |= class.bit();
-        self.classes[class.0] = blocks;
+        let Some(mut blocks) = self.depot.fetch(class) else { return false };
+        let list = &mut self.classes[class.0];
+        if let Some(more @ 1..) = blocks.len().checked_sub(list.capacity()) {
+            self.take_room(class, more * class.size());
+            self.resize(class, |list| *list = blocks);
+        } else {
+            list.append(&mut blocks);
+        }
         true
     }
 
@@ -122,12 +122,11 @@ impl Blocks {
     /// many there.
     pub(super) fn hand_over(&mut self, class: Class) -> bool {
         let list = &mut self.classes[class.0];
-        let size = Magazine::size(class);
+        let size = magazine_of(class);
         if list.len() <= size || !self.depot.has_room(class) {
             return false;
         }
         let blocks = list.split_off(list.len() - size);
-        self.bytes -= size * class.size();
         self.depot.put(Magazine { class, blocks });
         true
     }

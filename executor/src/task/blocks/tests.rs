@@ -15,6 +15,12 @@ fn blocks() -> Blocks {
     Blocks::new(Arc::new(Depot::new()))
 }
 
+/// How many bytes lie there.
+fn kept(blocks: &Blocks) -> usize {
+    let kept = |(class, list): (usize, &Vec<_>)| list.len() * Class(class).size();
+    blocks.classes.iter().enumerate().map(kept).sum()
+}
+
 /// Gets a block for a task of this size.
 fn obtain(blocks: &mut Blocks, size: usize) -> NonNull<u8> {
     allocate(layout(size, 8), Some(blocks))
@@ -70,7 +76,7 @@ fn the_block_that_was_freed_last_serves_the_next_task_of_its_class() {
     let other = obtain(&mut blocks, 80);
     assert!(other != first && other != second, "another class");
     assert_eq!([41, 56].map(|size| obtain(&mut blocks, size)), [second, first]);
-    assert_eq!((blocks.bytes, blocks.present), (0, 0));
+    assert_eq!(kept(&blocks), 0);
     for (block, size) in [(first, 56), (second, 56), (other, 80)] {
         give(&mut blocks, block, size);
     }
@@ -92,8 +98,7 @@ fn no_more_than_the_limit_is_kept_and_older_sizes_give_way() {
     let large = overfill(&mut blocks, 200);
     let in_depot = MOST * (MAGAZINE / 200);
     assert_eq!(large, LIMIT / 200 + in_depot, "the small ones have made room in both");
-    assert!(blocks.classes[Class::of(layout(56, 8)).expect("kept").0].len() <= 200 / 56);
-    assert!(blocks.bytes <= LIMIT);
+    assert!(kept(&blocks) <= blocks.room && blocks.room <= LIMIT);
 }
 
 #[test]
@@ -105,10 +110,10 @@ fn what_one_worker_has_too_many_of_serves_another_one() {
     for &block in &blocks {
         assert!(give(&mut ends, block, 56));
     }
-    assert_eq!(ends.bytes, (blocks.len() - magazine) * 56, "one magazine has left");
+    assert_eq!(kept(&ends), (blocks.len() - magazine) * 56, "one magazine has left");
     let fetched: Vec<_> = (0..magazine).map(|_| obtain(&mut spawns, 50)).collect();
     assert!(fetched.iter().all(|block| blocks.contains(block)));
-    assert_eq!((spawns.bytes, spawns.present), (0, 0));
+    assert_eq!(kept(&spawns), 0);
     // Of the next size there are none; and of this one, no more.
     let others = [obtain(&mut spawns, 80), obtain(&mut spawns, 56)];
     assert!(others.iter().all(|block| !blocks.contains(block)));
@@ -130,11 +135,11 @@ fn a_worker_that_fetches_blocks_keeps_no_more_than_the_limit_either() {
     let sizes = [72, 88, 104, 120, 200, 504, 1_000];
     sizes.into_iter().for_each(|size| fill(&mut ends, size));
     fill(&mut spawns, 56);
-    assert!(spawns.bytes + MAGAZINE > LIMIT - MAGAZINE);
+    assert!(kept(&spawns) + 2 * MAGAZINE > LIMIT);
     for size in sizes {
         assert!(depot.may_have(Class::of(layout(size, 8)).expect("kept")));
         let blocks = [0, 1].map(|_| obtain(&mut spawns, size));
-        assert!(spawns.bytes <= LIMIT, "{} bytes after those of {size}", spawns.bytes);
+        assert!(spawns.room <= LIMIT, "{} bytes after those of {size}", spawns.room);
         assert!(blocks.into_iter().all(|block| give(&mut spawns, block, size)));
     }
 }
@@ -142,17 +147,17 @@ fn a_worker_that_fetches_blocks_keeps_no_more_than_the_limit_either() {
 #[test]
 fn a_worker_keeps_the_memory_of_the_tasks_that_end_on_it() {
     let runtime = crate::Builder::new().worker_threads(1).build().expect("threads start");
-    let kept = || crate::context::try_with_core(|core| core.blocks.bytes);
+    let bytes = || crate::context::try_with_core(|core| kept(&core.blocks));
     let (before, after, again) = runtime
         .block_on(runtime.spawn(async move {
-            let before = kept();
+            let before = bytes();
             crate::spawn(async { [0_u8; 300] }).await.expect("it ends");
-            let after = kept();
+            let after = bytes();
             crate::spawn(async { [1_u8; 300] }).await.expect("it ends");
-            (before, after, kept())
+            (before, after, bytes())
         }))
         .expect("no panic");
     assert!(before.is_some() && after > before, "{before:?}, {after:?}");
     assert_eq!(again, after, "the second task had the block of the first");
-    assert_eq!(kept(), None, "this thread works for nobody");
+    assert_eq!(bytes(), None, "this thread works for nobody");
 }
