@@ -20,7 +20,7 @@
 //!
 //! Depth first starves whoever waits at the bottom or in the other deque, so every
 //! [`FAIRNESS_INTERVAL`]th pick is made from the far ends, in turn: the oldest woken, the injector,
-//! the oldest spawned.
+//! the oldest spawned (if none is, the injector again).
 //!
 //! Tasks from threads that are not workers enter through the one [`Injector`].
 
@@ -67,8 +67,11 @@ pub(crate) struct LocalQueue {
     /// The far end of `spawned`.
     oldest: Stealer<Runnable>,
     request: Request,
-    picks: u32,
-    /// Which pick's task was the last to wake another.
+    /// How many picks there are before the next from the far ends.
+    picks_left: u32,
+    /// How many of those there were.
+    rounds: u32,
+    /// What `picks_left` was when a task of this round last woke another; else more than it is.
     woke_at: u32,
     /// How many successors went on top since a pick found nothing in `spawned`.
     streak: u32,
@@ -100,8 +103,9 @@ impl LocalQueue {
             has_laid_out: Cell::new(false),
             oldest,
             request,
-            picks: 0,
-            woke_at: 0,
+            picks_left: FAIRNESS_INTERVAL - 1,
+            rounds: 0,
+            woke_at: FAIRNESS_INTERVAL,
             streak: 0,
         };
         (queue, stealers)
@@ -128,8 +132,8 @@ impl LocalQueue {
     /// others.
     #[inline]
     pub(crate) fn push_successor(&mut self, task: Runnable) {
-        let is_first = self.woke_at != self.picks;
-        self.woke_at = self.picks;
+        let is_first = self.woke_at != self.picks_left;
+        self.woke_at = self.picks_left;
         if is_first
             && self.streak < LONGEST_STREAK
             && !self.woken.is_empty()
@@ -150,52 +154,62 @@ impl LocalQueue {
     /// The next task to run.
     #[inline]
     pub(crate) fn pick(&mut self, injector: &Injector<Runnable>) -> Option<Runnable> {
-        let fairly = self.picks_fairly_next();
-        self.picks = self.picks.wrapping_add(1);
-        if fairly && let Some(task) = self.pick_fairly(injector) {
-            return Some(task);
+        if self.picks_fairly_next() {
+            return self.pick_fairly(injector);
         }
+        self.picks_left -= 1;
+        self.pick_next()
+    }
+
+    #[inline]
+    fn pick_next(&mut self) -> Option<Runnable> {
         self.spawned.pop().or_else(|| {
             self.streak = 0;
             self.take_laid_out().or_else(|| self.woken.pop())
         })
     }
 
-    /// Counts a task as picked that was in no queue.
+    /// Counts a task as picked that was in no queue. Not if the next pick [looks at the far
+    /// ends](Self::picks_fairly_next).
     #[inline]
     pub(crate) fn count_pick(&mut self) {
-        self.picks = self.picks.wrapping_add(1);
+        self.picks_left -= 1;
     }
 
-    /// How many picks were made: a clock that costs nothing.
-    #[inline]
-    pub(crate) fn picks(&self) -> u32 {
-        self.picks
+    /// How many picks looked at the far ends: a clock that costs nothing.
+    pub(crate) fn rounds(&self) -> u32 {
+        self.rounds
     }
 
-    /// Whether the next pick looks at the far ends.
+    /// Whether the next pick looks there.
     #[inline]
     pub(crate) fn picks_fairly_next(&self) -> bool {
-        self.picks.wrapping_add(1).is_multiple_of(FAIRNESS_INTERVAL)
+        self.picks_left == 0
     }
 
     /// Has the next pick look there.
     pub(crate) fn pick_fairly_next(&mut self) {
-        let over = self.picks % FAIRNESS_INTERVAL;
-        self.picks = self.picks.wrapping_add(FAIRNESS_INTERVAL - 1 - over);
+        self.picks_left = 0;
     }
 
-    /// A task that has waited long.
+    /// A task that has waited long, if there is one.
     #[cold]
-    fn pick_fairly(&self, injector: &Injector<Runnable>) -> Option<Runnable> {
+    fn pick_fairly(&mut self, injector: &Injector<Runnable>) -> Option<Runnable> {
+        self.picks_left = FAIRNESS_INTERVAL - 1;
+        self.woke_at = FAIRNESS_INTERVAL;
+        self.rounds = self.rounds.wrapping_add(1);
         if self.request.is_open() {
             self.lay_out();
         }
-        match self.picks / FAIRNESS_INTERVAL % 3 {
+        let task = match self.rounds % 3 {
             0 => self.woken.pop(),
             1 => self.take_injected(injector),
-            _ => self.take_laid_out().or_else(|| until_settled(|| self.oldest.steal())),
-        }
+            _ => {
+                let oldest = || until_settled(|| self.oldest.steal());
+                self.take_laid_out().or_else(oldest).or_else(|| self.take_injected(injector))
+            }
+        };
+        task.or_else(|| self.pick_next())
     }
 
     /// Takes a batch from the injector, and one of them to run.

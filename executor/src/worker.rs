@@ -13,7 +13,7 @@ pub(crate) use budget::Begin;
 pub(crate) use drive::{NoRoot, Root, Stop, drive, run_in_place, take_up};
 pub(crate) use keepers::WorkerKeeper;
 
-use crate::queue::{FAIRNESS_INTERVAL, Flood, LocalQueue, Stealers};
+use crate::queue::{Flood, LocalQueue, Stealers};
 use crate::registry::{Registrar, Registry};
 use crate::rng::Rng;
 use crate::runtime::{Backref, Handle};
@@ -28,8 +28,8 @@ use crossbeam_utils::CachePadded;
 use std::future::Future;
 use std::time::Instant;
 
-/// Every how many picks a worker looks whether it is of use.
-const TEMPO_INTERVAL: u32 = 128;
+/// Every how many looks at the far ends of its queues a worker looks whether it is of use.
+const TEMPO_INTERVAL: u32 = 4;
 
 /// What all workers of a runtime may see of one.
 pub(crate) struct Worker {
@@ -144,7 +144,7 @@ impl Core {
     /// worker has other duties first.
     #[inline]
     fn prefer(&mut self, task: Runnable, may_go_on: bool) -> Option<Runnable> {
-        if !may_go_on || self.is_time_for_tempo() || self.queue.picks_fairly_next() {
+        if !may_go_on || self.queue.picks_fairly_next() {
             self.push_spawned(task);
             return None;
         }
@@ -162,35 +162,38 @@ impl Core {
 
     #[inline]
     fn pick(&mut self) -> Option<Runnable> {
-        if self.is_time_for_tempo() && NAPS {
-            self.keep_tempo(Instant::now());
+        if self.queue.picks_fairly_next() {
+            return self.pick_fairly();
         }
-        let task = self.queue.pick(&self.handle.shared().injector);
-        if self.queue.picks().is_multiple_of(FAIRNESS_INTERVAL) {
-            self.notify_of_batch();
-        }
-        task
+        self.queue.pick(&self.handle.shared().injector)
     }
 
-    #[inline]
-    fn is_time_for_tempo(&self) -> bool {
-        self.queue.picks().is_multiple_of(TEMPO_INTERVAL)
+    /// The pick in which the duties are done that come round every so many picks.
+    #[cold]
+    fn pick_fairly(&mut self) -> Option<Runnable> {
+        let keeps_tempo = NAPS && self.queue.rounds().is_multiple_of(TEMPO_INTERVAL);
+        if keeps_tempo && self.keep_tempo(Instant::now()) {
+            return None;
+        }
+        let task = self.queue.pick(&self.handle.shared().injector);
+        self.notify_of_batch();
+        task
     }
 
     /// What came out of the injector with the task that is run now was visible to nobody on its way
     /// into this worker's queue: a worker that does not search has to act as its pusher.
-    #[cold]
     fn notify_of_batch(&self) {
         if !self.searching && !self.handle.shared().workers[self.index].stealers.is_empty() {
             self.notify();
         }
     }
 
-    /// Looks whether this worker is of use beside the others; if not, gives its tasks away.
+    /// Looks whether this worker is of use beside the others. True: it is not, and has given its
+    /// tasks away.
     #[cold]
-    fn keep_tempo(&mut self, now: Instant) {
+    fn keep_tempo(&mut self, now: Instant) -> bool {
         if self.handle.shared().workers.len() == 1 {
-            return;
+            return false;
         }
         let (polls, crew) = self.progress();
         let shared = self.handle.shared();
@@ -201,12 +204,14 @@ impl Core {
                 shared.workers.iter().enumerate().filter(|(other, _)| *other != self.index);
             others.map(polled).fold(0, u64::wrapping_add)
         };
-        if self.tempo.works(now, polls, queued, crew, &shared.tempos, others) {
+        let retires = self.tempo.works(now, polls, queued, crew, &shared.tempos, others);
+        if retires {
             while let Some(task) = self.drain() {
                 shared.injector.push(task);
             }
             shared.idle.notify_remote();
         }
+        retires
     }
 
     /// How many tasks this worker has polled, and who is at work.

@@ -192,6 +192,25 @@ fn a_fair_pick_from_an_empty_end_is_a_usual_pick() {
     drop(queues.drain());
 }
 
+/// Of three turns, two: among tasks that only wake each other, nobody else needs the third.
+#[test]
+fn the_injector_has_the_turn_of_the_spawned_tasks_if_there_are_none() {
+    let interval = FAIRNESS_INTERVAL as usize;
+    let mut queues = Queues::new();
+    queues.wake([0]);
+    let mut picks_to_injected = Vec::new();
+    for pick in 1..=6 * interval {
+        if queues.injector.is_empty() {
+            queues.inject([1]);
+        }
+        match queues.pick().expect("somebody is always woken") {
+            0 => queues.wake([0]),
+            _ => picks_to_injected.push(pick),
+        }
+    }
+    assert_eq!(picks_to_injected, [1, 2, 4, 5].map(|turn| turn * interval));
+}
+
 /// How many picks it takes until `wanted` is picked, with a new spawn before each.
 pub(super) fn picks_until(queues: &mut Queues, wanted: usize) -> u32 {
     for pick in 1..100_000 {

@@ -105,8 +105,11 @@ fn run_with_joiners(
     let mut lent: Option<LentJoinSlot> = None;
     // The one place where tasks are run by the loop, so that it is inlined.
     loop {
-        run(next, keeper, &worker.stats);
+        let is_complete = run(next, keeper, &worker.stats);
         drop(lent.take());
+        if !is_complete {
+            return;
+        }
         let Some((joiner, left)) = keeper.joiner.take() else { return };
         let may_go_on = !root.is_woken() && ticker.passes(&worker.timers);
         let joiner = context::with_core(|core| core.prefer(joiner, may_go_on)).flatten();
@@ -116,22 +119,27 @@ fn run_with_joiners(
     }
 }
 
-/// Polls a task once.
+/// Polls a task once. True: it is complete.
 #[inline]
-fn run(task: Runnable, keeper: &LoopKeeper<'_>, stats: &Stats) {
+fn run(task: Runnable, keeper: &LoopKeeper<'_>, stats: &Stats) -> bool {
     let handle = keeper.worker.handle;
     let shared = handle.shared();
     if shared.is_closed() {
         // Seen only now: nothing is polled any more, and this task is in no queue.
-        return handle.cancel(task);
+        handle.cancel(task);
+        return false;
     }
     bump(&stats.polls, 1);
     match task.run(keeper) {
-        Ran::Idle => {}
+        Ran::Idle => false,
         Ran::Woken(task) => {
             context::with_core(|core| core.push_woken(task));
+            false
         }
-        Ran::Complete => shared.note_finished_if_closed(),
+        Ran::Complete => {
+            shared.note_finished_if_closed();
+            true
+        }
     }
 }
 

@@ -3,32 +3,33 @@
 use super::*;
 use crate::Builder;
 use crate::context;
+use crate::queue::FAIRNESS_INTERVAL;
 
 /// A chain of joiners, each of which runs as soon as the one before has ended.
 #[test]
 fn a_joiner_that_runs_at_once_keeps_its_worker_from_no_duty() {
+    const ROUNDS: u32 = 3 * TEMPO_INTERVAL;
     let runtime = Builder::new().worker_threads(1).build().expect("the thread starts");
-    let (first, picks_in_a_queue, end) = runtime.block_on(async {
+    let (in_a_queue, rounds) = runtime.block_on(async {
         let backref = Backref::new(runtime.handle().shared());
         let (mut joiner, _handle) = task::new(async {}, backref);
-        let picks = |core: &mut Core| core.queue.picks();
-        let first = context::with_core(picks).expect("the root has a core");
+        let rounds = || context::with_core(|core| core.queue.rounds()).expect("a core");
+        let first = rounds();
         let mut in_a_queue = Vec::new();
-        for _ in 0..3 * TEMPO_INTERVAL * FAIRNESS_INTERVAL {
+        for turn in 0..ROUNDS * FAIRNESS_INTERVAL {
             let next = context::with_core(|core| {
                 core.prefer(joiner, true).or_else(|| {
-                    in_a_queue.push(core.queue.picks());
+                    in_a_queue.push(turn);
                     core.pick()
                 })
             });
             joiner = next.flatten().expect("it is preferred, or picked");
         }
-        (first, in_a_queue, context::with_core(picks).expect("the root has a core"))
+        (in_a_queue, rounds() - first)
     });
-    // As `pick` does: it looks at the tempo before it counts, and at the far ends after that.
-    let has_duty = |picks: &u32| {
-        picks.is_multiple_of(TEMPO_INTERVAL) || (picks + 1).is_multiple_of(FAIRNESS_INTERVAL)
-    };
-    let expected: Vec<_> = (first..end).filter(has_duty).collect();
-    assert_eq!(picks_in_a_queue, expected);
+    // Each pick with duties, of which the tempo is one every so often, finds the joiner queued.
+    assert_eq!(rounds, ROUNDS);
+    let expected: Vec<_> = (0..ROUNDS).map(|n| in_a_queue[0] + n * FAIRNESS_INTERVAL).collect();
+    assert!(in_a_queue[0] < FAIRNESS_INTERVAL);
+    assert_eq!(in_a_queue, expected);
 }
