@@ -14,7 +14,7 @@ mod models;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
-pub(crate) use lease::{Lease, TimersRef};
+pub(crate) use lease::{Lease, TimersAtHand, TimersRef};
 use phase::Phase;
 pub(crate) use source::{Source, real_time};
 pub(crate) use ticker::Ticker;

@@ -22,7 +22,7 @@ use crate::stats::{Stats, bump};
 use crate::sync::{Arc, NAPS};
 use crate::task::{self, Blocks, JoinHandle, Kept, Runnable, Slot};
 use crate::tempo::{Crew, Retired, Tempo};
-use crate::timers::{self, Lease};
+use crate::timers::{self, Lease, TimersAtHand};
 use budget::Budget;
 use crossbeam_utils::CachePadded;
 use std::future::Future;
@@ -54,6 +54,8 @@ pub(crate) struct Core {
     rng: Rng,
     pub(crate) blocks: Blocks,
     registrar: Registrar,
+    /// Those of this worker, or a sleep would follow three pointers to them.
+    timers: TimersAtHand,
     /// For children that are polled in place.
     budget: Budget,
     /// The root that is driven in this worker's place.
@@ -64,6 +66,7 @@ impl Core {
     pub(crate) fn new(handle: Handle, index: usize, queue: LocalQueue) -> Box<Self> {
         let share = Share::new(handle.shared().workers.len());
         let blocks = Blocks::new(handle.shared().depot.clone());
+        let timers = handle.shared().workers[index].timers.at_hand();
         Box::new(Self {
             handle,
             index,
@@ -75,6 +78,7 @@ impl Core {
             rng: Rng::new(index),
             blocks,
             registrar: Registrar::new(),
+            timers,
             budget: Budget::new(),
             root: None,
         })
@@ -253,8 +257,8 @@ impl Core {
 
     /// The timers of the worker in whose place this thread works.
     #[inline]
-    pub(crate) fn timers(&self) -> &Lease {
-        &self.handle.shared().workers[self.index].timers
+    pub(crate) fn timers(&self) -> &TimersAtHand {
+        &self.timers
     }
 
     /// Any task of its own queues.

@@ -3,7 +3,7 @@
 use super::poll::RUN;
 use super::{CONTEXT, Context, try_with_core, with_core};
 use crate::runtime::{Handle, NoRuntime};
-use crate::timers::TimersRef;
+use crate::timers::{TimersAtHand, TimersRef};
 use std::time::Instant;
 
 /// Whether the user has entered another runtime's handle in this poll.
@@ -33,7 +33,7 @@ pub(crate) fn current() -> Result<Handle, NoRuntime> {
 #[inline]
 pub(crate) fn now() -> Result<Instant, NoRuntime> {
     if !has_overrides()
-        && let Some(now) = with_core(|core| core.timers().source().instant())
+        && let Some(now) = with_core(|core| core.handle.shared().source().instant())
     {
         return Ok(now);
     }
@@ -43,9 +43,9 @@ pub(crate) fn now() -> Result<Instant, NoRuntime> {
 /// Where a timer that is registered on this thread goes, and whether that worker's place is this
 /// thread's.
 #[inline]
-pub(crate) fn timers() -> Result<(TimersRef, bool), NoRuntime> {
+pub(crate) fn timers() -> Result<(TimersAtHand, bool), NoRuntime> {
     if !has_overrides()
-        && let Some(timers) = with_core(|core| core.timers().reference())
+        && let Some(timers) = with_core(|core| core.timers().clone())
     {
         return Ok((timers, true));
     }
@@ -57,8 +57,8 @@ pub(crate) fn timers() -> Result<(TimersRef, bool), NoRuntime> {
         // Short-lived threads begin with different workers.
         turn.wrapping_add(std::ptr::from_ref(context).addr() >> 12)
     });
-    let timers = workers[turn.unwrap_or(0) % workers.len()].timers.reference();
-    let own = owns(&timers);
+    let timers = workers[turn.unwrap_or(0) % workers.len()].timers.at_hand();
+    let own = owns(&timers.reference());
     Ok((timers, own))
 }
 

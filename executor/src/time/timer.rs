@@ -175,9 +175,7 @@ impl<T> Timer<T> {
         let (State::Undated { place, .. } | State::Dated { place, .. }) = self.state else {
             unreachable!("a timer is registered once");
         };
-        let (timers, own) = context::timers().unwrap_or_else(|error| nowhere(error, place));
-        // To find them by their reference takes a moment.
-        let wheel = &*timers;
+        let (wheel, own) = context::timers().unwrap_or_else(|error| nowhere(error, place));
         let (deadline, is_due) = match self.state {
             State::Undated { duration, .. } => {
                 let now = if wheel.is_virtual() { now() } else { wheel.now() };
@@ -195,7 +193,7 @@ impl<T> Timer<T> {
         }
         let result = self.take_result(deadline);
         self.state = match inserted {
-            Ok(key) => State::Armed { deadline, key, timers, result },
+            Ok(key) => State::Armed { deadline, key, timers: wheel.reference(), result },
             Err(_) => {
                 cx.waker().wake_by_ref();
                 State::Yielding { deadline, result }

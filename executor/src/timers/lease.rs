@@ -21,10 +21,16 @@ use filch_timers::Clock;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-/// All timers there are. Part `n` holds 2<sup>n</sup> of them, so that the parts never move.
-static TABLE: [OnceLock<Part>; 32] = [const { OnceLock::new() }; 32];
+/// How many timers are found by their number alone: as many as most programs have workers.
+const FEW: usize = 128;
 
-type Part = Box<[OnceLock<CachePadded<WorkerTimers>>]>;
+/// The first of all timers.
+static FIRST: [Entry; FEW] = [const { OnceLock::new() }; FEW];
+
+/// The others. Part `n` holds 2<sup>n</sup> of them, so that the parts never move.
+static PARTS: [OnceLock<Box<[Entry]>>; 32] = [const { OnceLock::new() }; 32];
+
+type Entry = OnceLock<CachePadded<WorkerTimers>>;
 
 /// The numbers of those that no runtime has.
 static VACANT: Mutex<Vacant> =
@@ -45,17 +51,23 @@ impl Vacant {
     }
 }
 
-fn part_of(number: u32) -> (usize, usize) {
-    let part = number.ilog2();
-    (part as usize, (number - (1 << part)) as usize)
+/// The place in the table that a number names.
+#[inline]
+fn entry(number: u32) -> &'static Entry {
+    FIRST.get(number as usize).unwrap_or_else(|| entry_in_part(number))
+}
+
+#[cold]
+fn entry_in_part(number: u32) -> &'static Entry {
+    let part = number.ilog2() as usize;
+    let empty = || (0..1_usize << part).map(|_| OnceLock::new()).collect();
+    &PARTS[part].get_or_init(empty)[number as usize - (1 << part)]
 }
 
 /// Makes the timers of a number that was never leased.
 fn make(number: u32, is_virtual: bool) {
-    let (part, place) = part_of(number);
-    let empty = || (0..1_usize << part).map(|_| OnceLock::new()).collect();
     let clock = (!is_virtual).then(real_time);
-    TABLE[part].get_or_init(empty)[place].get_or_init(|| WorkerTimers::new(clock, number).into());
+    entry(number).get_or_init(|| WorkerTimers::new(clock, number).into());
 }
 
 /// Has these timers, which are empty, leased again.
@@ -81,7 +93,7 @@ impl Lease {
                 number
             })
         };
-        let timers = TimersRef(number).get();
+        let TimersAtHand(timers) = TimersRef(number).at_hand();
         timers.open(source.now(), watch);
         Self { timers, source }
     }
@@ -92,10 +104,16 @@ impl Lease {
         &self.source
     }
 
+    /// The timers, without the right to them.
+    #[inline]
+    pub(crate) fn at_hand(&self) -> TimersAtHand {
+        TimersAtHand(self.timers)
+    }
+
     /// What a sleep keeps.
     #[inline]
     pub(crate) fn reference(&self) -> TimersRef {
-        TimersRef(self.timers.number)
+        self.at_hand().reference()
     }
 }
 
@@ -114,16 +132,35 @@ impl Drop for Lease {
     }
 }
 
+/// Timers that need not be looked up.
+#[derive(Clone)]
+pub(crate) struct TimersAtHand(&'static WorkerTimers);
+
+impl TimersAtHand {
+    /// What a sleep keeps.
+    #[inline]
+    pub(crate) fn reference(&self) -> TimersRef {
+        TimersRef(self.0.number)
+    }
+}
+
+impl Deref for TimersAtHand {
+    type Target = WorkerTimers;
+
+    #[inline]
+    fn deref(&self) -> &WorkerTimers {
+        self.0
+    }
+}
+
 /// Names timers, of whatever runtime, or of none.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TimersRef(u32);
 
 impl TimersRef {
     #[inline]
-    fn get(&self) -> &'static WorkerTimers {
-        let (part, place) = part_of(self.0);
-        let timers = TABLE[part].get().and_then(|part| part[place].get());
-        timers.expect("a number that was leased")
+    fn at_hand(&self) -> TimersAtHand {
+        TimersAtHand(entry(self.0).get().expect("a number that was leased"))
     }
 }
 
@@ -132,6 +169,6 @@ impl Deref for TimersRef {
 
     #[inline]
     fn deref(&self) -> &WorkerTimers {
-        self.get()
+        self.at_hand().0
     }
 }

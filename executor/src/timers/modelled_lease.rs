@@ -26,6 +26,10 @@ impl Lease {
         &self.source
     }
 
+    pub(crate) fn at_hand(&self) -> TimersAtHand {
+        self.reference()
+    }
+
     pub(crate) fn reference(&self) -> TimersRef {
         TimersRef(self.timers.clone())
     }
@@ -39,7 +43,16 @@ impl Deref for Lease {
     }
 }
 
+pub(crate) use TimersRef as TimersAtHand;
+
+#[derive(Clone)]
 pub(crate) struct TimersRef(Arc<WorkerTimers>);
+
+impl TimersRef {
+    pub(crate) fn reference(&self) -> Self {
+        self.clone()
+    }
+}
 
 impl PartialEq for TimersRef {
     fn eq(&self, other: &Self) -> bool {
