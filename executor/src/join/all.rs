@@ -14,7 +14,7 @@
 
 use super::{CANCELLED, Child, DEEPEST, failed};
 use crate::context;
-use crate::sync::{Arc, Mutant, Mutex, MutexGuard, mutated};
+use crate::sync::{Arc, Mutant, ShortMutex, ShortMutexGuard, mutated};
 use crate::worker::{Begin, Core};
 use pin_project_lite::pin_project;
 use std::any::Any;
@@ -154,7 +154,7 @@ where
 }
 
 /// The parent's hold on its children.
-struct Family<F: Future>(Arc<Mutex<Members<F>>>);
+struct Family<F: Future>(Arc<ShortMutex<Members<F>>>);
 
 struct Members<F: Future> {
     /// The children that nobody has begun.
@@ -175,7 +175,7 @@ where
     /// Queues a helper, if there is a child for it.
     ///
     /// Under the lock, so that it does not take its child before it stands in the list.
-    fn call_helper(mut members: MutexGuard<'_, Self>, family: &Arc<Mutex<Self>>) {
+    fn call_helper(mut members: ShortMutexGuard<'_, Self>, family: &Arc<ShortMutex<Self>>) {
         if members.waiting.len() == 0 {
             return;
         }
@@ -201,7 +201,7 @@ where
         let first = if nests { waiting.next() } else { None };
         let members =
             Members { waiting, helpers: Vec::new(), outputs: Vec::with_capacity(count), count };
-        let family = Self(Arc::new(Mutex::new(members)));
+        let family = Self(Arc::new(ShortMutex::new(members)));
         if !nests {
             family.spawn_all();
         } else if context::with_core(Core::is_alone) != Some(true) {
@@ -293,7 +293,7 @@ impl<F: Future> Drop for Family<F> {
 }
 
 /// What a helper does: takes the last child and becomes its task.
-async fn help<F>(family: Arc<Mutex<Members<F>>>) -> Option<F::Output>
+async fn help<F>(family: Arc<ShortMutex<Members<F>>>) -> Option<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
