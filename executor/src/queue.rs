@@ -1,6 +1,6 @@
 //! The queues between a spawn or a wake and the worker.
 //!
-//! A worker has three deques, all open to thieves:
+//! A worker has three deques, all open to thieves ([or not](deque), if it is the only one):
 //!
 //! * `spawned`, last in first out: what its tasks spawn, the joiners of tasks that completed, and
 //!   now and then a successor. Running a tree of tasks depth first keeps its live part as small as
@@ -24,6 +24,7 @@
 //!
 //! Tasks from threads that are not workers enter through the one [`Injector`].
 
+mod deque;
 mod lots;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
@@ -33,6 +34,7 @@ pub(crate) use lots::Flood;
 use crate::sync::deque::{Injector, Steal, Stealer, Worker};
 use crate::task::Runnable;
 use crate::unwind;
+use deque::{Deque, Order, Visible};
 use lots::Request;
 use std::cell::Cell;
 
@@ -59,13 +61,11 @@ const STEAL_LIMIT: usize = 32;
 
 /// The owner's side of a worker's deques.
 pub(crate) struct LocalQueue {
-    spawned: Worker<Runnable>,
-    woken: Worker<Runnable>,
+    spawned: Deque,
+    woken: Deque,
     laid_out: Worker<Runnable>,
     /// Whether there may be something in `laid_out`: cheaper than a look at that.
     has_laid_out: Cell<bool>,
-    /// The far end of `spawned`.
-    oldest: Stealer<Runnable>,
     request: Request,
     /// How many picks there are before the next from the far ends.
     picks_left: u32,
@@ -79,20 +79,22 @@ pub(crate) struct LocalQueue {
 
 /// The thieves' side.
 pub(crate) struct Stealers {
-    spawned: Stealer<Runnable>,
-    woken: Stealer<Runnable>,
+    spawned: Visible,
+    woken: Visible,
     laid_out: Stealer<Runnable>,
     request: Request,
 }
 
 impl LocalQueue {
-    pub(crate) fn new() -> (Self, Stealers) {
-        let (spawned, woken) = (Worker::new_lifo(), Worker::new_fifo());
-        let laid_out = Worker::new_fifo();
-        let (oldest, request) = (spawned.stealer(), Request::new());
+    /// `is_alone`: there will be no thieves.
+    pub(crate) fn new(is_alone: bool) -> (Self, Stealers) {
+        let deque = if is_alone { Deque::ordinary } else { Deque::stealing };
+        let (spawned, spawned_seen) = deque(Order::NewestFirst);
+        let (woken, woken_seen) = deque(Order::OldestFirst);
+        let (laid_out, request) = (Worker::new_fifo(), Request::new());
         let stealers = Stealers {
-            spawned: spawned.stealer(),
-            woken: woken.stealer(),
+            spawned: spawned_seen,
+            woken: woken_seen,
             laid_out: laid_out.stealer(),
             request: request.clone(),
         };
@@ -101,7 +103,6 @@ impl LocalQueue {
             woken,
             laid_out,
             has_laid_out: Cell::new(false),
-            oldest,
             request,
             picks_left: FAIRNESS_INTERVAL - 1,
             rounds: 0,
@@ -113,7 +114,7 @@ impl LocalQueue {
 
     /// Puts a task on top: it is the next to run.
     #[inline]
-    pub(crate) fn push_spawned(&self, task: Runnable) {
+    pub(crate) fn push_spawned(&mut self, task: Runnable) {
         unwind::never(|| {
             self.spawned.push(task);
             if self.request.is_open() {
@@ -124,7 +125,7 @@ impl LocalQueue {
 
     /// Puts a task behind the others.
     #[inline]
-    pub(crate) fn push_woken(&self, task: Runnable) {
+    pub(crate) fn push_woken(&mut self, task: Runnable) {
         unwind::never(|| self.woken.push(task));
     }
 
@@ -147,7 +148,7 @@ impl LocalQueue {
 
     /// The task on top.
     #[inline]
-    pub(crate) fn take_spawned(&self) -> Option<Runnable> {
+    pub(crate) fn take_spawned(&mut self) -> Option<Runnable> {
         unwind::never(|| self.spawned.pop())
     }
 
@@ -201,31 +202,31 @@ impl LocalQueue {
         if self.request.is_open() {
             self.lay_out();
         }
+        self.spawned.shrink();
+        self.woken.shrink();
         let task = match self.rounds % 3 {
             0 => self.woken.pop(),
             1 => self.take_injected(injector),
             _ => {
-                let oldest = || until_settled(|| self.oldest.steal());
-                self.take_laid_out().or_else(oldest).or_else(|| self.take_injected(injector))
+                let oldest = self.take_laid_out().or_else(|| self.spawned.pop_oldest());
+                oldest.or_else(|| self.take_injected(injector))
             }
         };
         task.or_else(|| self.pick_next())
     }
 
     /// Takes a batch from the injector, and one of them to run.
-    pub(crate) fn take_injected(&self, injector: &Injector<Runnable>) -> Option<Runnable> {
-        if injector.is_empty() {
-            return None;
-        }
-        until_settled(|| injector.steal_batch_with_limit_and_pop(&self.woken, STEAL_LIMIT))
+    pub(crate) fn take_injected(&mut self, injector: &Injector<Runnable>) -> Option<Runnable> {
+        if injector.is_empty() { None } else { self.woken.take_from(injector) }
     }
 
     /// Takes work from another worker: one spawned task, which may be the root of a tree, or up to
     /// half of its woken ones. `many`: up to half of the spawned ones, too.
     pub(crate) fn steal_from(&self, victim: &Stealers, many: bool) -> Option<Runnable> {
-        let oldest = victim.oldest();
+        let (woken, _) = self.woken.shared()?;
+        let oldest = victim.oldest()?;
         let steal = || match many {
-            true => oldest.steal_batch_with_limit_and_pop(&self.woken, STEAL_LIMIT),
+            true => oldest.steal_batch_with_limit_and_pop(woken, STEAL_LIMIT),
             false => oldest.steal(),
         };
         if !oldest.is_empty()
@@ -233,14 +234,12 @@ impl LocalQueue {
         {
             return Some(task);
         }
-        if victim.woken.is_empty() {
-            return None;
-        }
-        until_settled(|| victim.woken.steal_batch_with_limit_and_pop(&self.woken, STEAL_LIMIT))
+        let oldest_woken = victim.woken.stealer().filter(|oldest| !oldest.is_empty())?;
+        until_settled(|| oldest_woken.steal_batch_with_limit_and_pop(woken, STEAL_LIMIT))
     }
 
     /// Any task, for a worker that drops them all.
-    pub(crate) fn drain(&self) -> Option<Runnable> {
+    pub(crate) fn drain(&mut self) -> Option<Runnable> {
         self.spawned.pop().or_else(|| self.take_laid_out()).or_else(|| self.woken.pop())
     }
 }
@@ -260,11 +259,12 @@ impl Stealers {
         self.spawned.is_empty() && self.woken.is_empty() && self.laid_out() == 0
     }
 
-    /// Any task, for a worker that drops them all.
+    /// Any task, for a worker that drops them all. None of an only worker's, which does that itself.
     pub(crate) fn drain(&self) -> Option<Runnable> {
         let steal = |from: &Stealer<Runnable>| until_settled(|| from.steal());
         let laid_out = if self.laid_out() > 0 { steal(&self.laid_out) } else { None };
-        laid_out.or_else(|| steal(&self.spawned)).or_else(|| steal(&self.woken))
+        let both = [&self.spawned, &self.woken].into_iter().filter_map(Visible::stealer);
+        laid_out.or_else(|| both.into_iter().find_map(steal))
     }
 }
 

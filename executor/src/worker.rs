@@ -211,9 +211,9 @@ impl Core {
         let retires = self.tempo.works(now, polls, queued, crew, &shared.tempos, others);
         if retires {
             while let Some(task) = self.drain() {
-                shared.injector.push(task);
+                self.handle.shared().injector.push(task);
             }
-            shared.idle.notify_remote();
+            self.handle.shared().idle.notify_remote();
         }
         retires
     }
@@ -262,7 +262,7 @@ impl Core {
     }
 
     /// Any task of its own queues.
-    pub(crate) fn drain(&self) -> Option<Runnable> {
+    pub(crate) fn drain(&mut self) -> Option<Runnable> {
         self.queue.drain()
     }
 

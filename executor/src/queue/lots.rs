@@ -71,11 +71,12 @@ impl LocalQueue {
     /// Answers a thief.
     #[cold]
     pub(super) fn lay_out(&self) {
-        if self.oldest.len() < FLOOD / 2 {
+        let flood = self.spawned.shared().filter(|(_, oldest)| oldest.len() >= FLOOD / 2);
+        let Some((_, oldest)) = flood else {
             // Nor is there a flood for who asks: it has ebbed away.
             return self.request.0.store(NOT_ASKED, Ordering::Relaxed);
-        }
-        let move_some = || self.oldest.steal_batch_with_limit_and_pop(&self.laid_out, BATCH);
+        };
+        let move_some = || oldest.steal_batch_with_limit_and_pop(&self.laid_out, BATCH);
         for _ in 0..LOT / BATCH {
             let Some(task) = until_settled(move_some) else { break };
             self.laid_out.push(task);
@@ -101,7 +102,9 @@ impl LocalQueue {
     /// 93 picks. Such a line comes about if others give it their tasks by way of the injector.
     pub(crate) fn steal_lot(&self, victim: &Stealers) -> Option<Runnable> {
         if victim.woken.len() > STEAL_LIMIT {
-            return until_settled(|| victim.woken.steal_batch_with_limit_and_pop(&self.woken, LOT));
+            let (own, _) = self.woken.shared()?;
+            let line = victim.woken.stealer()?;
+            return until_settled(|| line.steal_batch_with_limit_and_pop(own, LOT));
         }
         victim.request.0.store(NOT_ASKED, Ordering::Relaxed);
         self.has_laid_out.set(true);
@@ -117,8 +120,8 @@ impl Stealers {
     }
 
     /// Where the oldest of the spawned tasks is.
-    pub(super) fn oldest(&self) -> &Stealer<Runnable> {
-        if self.laid_out() > 0 { &self.laid_out } else { &self.spawned }
+    pub(super) fn oldest(&self) -> Option<&Stealer<Runnable>> {
+        if self.laid_out() > 0 { Some(&self.laid_out) } else { self.spawned.stealer() }
     }
 
     /// What there is for a thief that wants much, of `queued` tasks in all.

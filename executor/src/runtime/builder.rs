@@ -166,7 +166,7 @@ impl Builder {
             ));
         }
         let (source, watch) = (self.source(), Arc::new(Watch::new()));
-        let new_worker = |_| new_worker(Lease::new(source.clone(), watch.clone()));
+        let new_worker = |_| new_worker(Lease::new(source.clone(), watch.clone()), count == 1);
         let (queues, workers): (Vec<_>, Vec<_>) = (0..count).map(new_worker).unzip();
         let panics = PanicReporter::new(self.on_unhandled_panic.take());
         let shared = Shared::new(workers.into(), watch, source);
@@ -270,8 +270,8 @@ impl Builder {
     }
 }
 
-fn new_worker(timers: Lease) -> (LocalQueue, CachePadded<Worker>) {
-    let (queue, stealers) = LocalQueue::new();
+fn new_worker(timers: Lease, is_alone: bool) -> (LocalQueue, CachePadded<Worker>) {
+    let (queue, stealers) = LocalQueue::new(is_alone);
     let (registry, stats) = (Registry::new(), Stats::default());
     let worker = Worker { stealers, registry, stats, timers };
     (queue, CachePadded::new(worker))

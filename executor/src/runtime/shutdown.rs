@@ -137,10 +137,13 @@ impl Handle {
     ///
     /// The core is no thread's meanwhile, so what the dropped futures spawn is cancelled at once,
     /// and what they wake goes through the injector, which is emptied here.
-    pub(crate) fn stop_worker(&self, core: Box<Core>) {
+    pub(crate) fn stop_worker(&self, mut core: Box<Core>) {
         unwind::never(|| {
+            // Only who has the core can push there.
+            while let Some(task) = core.drain() {
+                self.cancel(task);
+            }
             self.cancel_all();
-            // Its own queues are empty, and only who has the core can push there.
             drop(core);
             self.leave();
         });

@@ -1,7 +1,7 @@
 //! The types of a normal build.
 
 pub(crate) use super::short_mutex::{ShortMutex, ShortMutexGuard};
-pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+pub(crate) use parking_lot::{Condvar, Mutex};
 pub(crate) use std::sync::Arc;
 
 /// Whether searchers nap; the models have no time.

@@ -109,12 +109,6 @@ impl Lease {
     pub(crate) fn at_hand(&self) -> TimersAtHand {
         TimersAtHand(self.timers)
     }
-
-    /// What a sleep keeps.
-    #[inline]
-    pub(crate) fn reference(&self) -> TimersRef {
-        self.at_hand().reference()
-    }
 }
 
 impl Deref for Lease {

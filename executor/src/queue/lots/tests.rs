@@ -9,7 +9,7 @@ use std::thread;
 
 /// Tasks with the numbers from 0 on, of which there are just too many to work off soon.
 fn flooded() -> Queues {
-    let victim = Queues::new();
+    let mut victim = Queues::new();
     victim.spawn(0..FLOOD);
     victim
 }
@@ -27,7 +27,7 @@ fn takes_lot(victim: &Queues) -> Vec<usize> {
 
 #[test]
 fn a_flood_is_of_so_many_tasks_and_no_fewer() {
-    let victim = Queues::new();
+    let mut victim = Queues::new();
     victim.spawn(0..FLOOD - 1);
     victim.wake(0..FLOOD - 1);
     assert_eq!(flood(&victim), Flood::None);
@@ -39,7 +39,7 @@ fn a_flood_is_of_so_many_tasks_and_no_fewer() {
 
 #[test]
 fn who_was_asked_lays_out_its_oldest_tasks_at_its_next_push() {
-    let victim = flooded();
+    let mut victim = flooded();
     victim.spawn(FLOOD..2 * FLOOD - 1);
     assert_eq!(flood(&victim), Flood::Closed, "nobody has asked");
     victim.stealers.ask();
@@ -55,7 +55,7 @@ fn who_was_asked_lays_out_its_oldest_tasks_at_its_next_push() {
 
 /// A flood of which a lot has been laid out.
 fn laid_out() -> Queues {
-    let victim = flooded();
+    let mut victim = flooded();
     victim.stealers.ask();
     victim.spawn([FLOOD]);
     assert_eq!(flood(&victim), Flood::LaidOut);
@@ -81,7 +81,7 @@ fn what_is_laid_out_and_not_taken_waits_no_longer_than_in_its_queue() {
 
 #[test]
 fn what_is_laid_out_is_the_oldest_for_all_others_too() {
-    let (mut victim, thief) = (laid_out(), Queues::new());
+    let (mut victim, mut thief) = (laid_out(), Queues::new());
     victim.wake([2 * FLOOD]);
     let stolen = [false, true].map(|many| thief.local.steal_from(&victim.stealers, many));
     let mut taken: Vec<_> = stolen.into_iter().map(|task| number(task.expect("a task"))).collect();
@@ -100,7 +100,7 @@ fn what_is_laid_out_is_the_oldest_for_all_others_too() {
 
 #[test]
 fn a_thief_of_a_lot_that_drops_all_it_has_drops_that_too() {
-    let (victim, thief) = (laid_out(), Queues::new());
+    let (victim, mut thief) = (laid_out(), Queues::new());
     let first = thief.local.steal_lot(&victim.stealers).map(number).expect("a task");
     thief.wake([2 * FLOOD]);
     let mut dropped = thief.drain();
@@ -137,7 +137,7 @@ fn a_flood_that_has_ebbed_away_is_not_laid_out() {
 
 #[test]
 fn of_a_flood_of_woken_tasks_a_lot_is_taken_unasked_in_their_order() {
-    let victim = Queues::new();
+    let mut victim = Queues::new();
     victim.wake(0..FLOOD);
     assert_eq!(takes_lot(&victim), Vec::from_iter(0..LOT));
 }
@@ -145,7 +145,7 @@ fn of_a_flood_of_woken_tasks_a_lot_is_taken_unasked_in_their_order() {
 /// Of which its owner takes one in 93 picks.
 #[test]
 fn a_long_line_of_woken_tasks_is_taken_before_what_is_laid_out() {
-    let (victim, thief) = (laid_out(), Queues::new());
+    let (mut victim, mut thief) = (laid_out(), Queues::new());
     let woken = 2 * FLOOD;
     victim.wake(woken..=woken + STEAL_LIMIT);
     assert_eq!(thief.local.steal_lot(&victim.stealers).map(number), Some(woken));

@@ -3,8 +3,9 @@
 use super::super::{Lease, Phase, Source, Status, VirtualTime, Watch};
 use super::TimersRef;
 use crate::park::Parker;
-use crate::sync::{Arc, Mutex, MutexGuard};
+use crate::sync::{Arc, Mutex};
 use filch_timers::NEVER;
+use parking_lot::MutexGuard;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
@@ -35,7 +36,7 @@ fn lease_again(wanted: &TimersRef, start: u64) -> Lease {
         let mut others = Vec::new();
         for _ in 0..most {
             let lease = lease_from(start);
-            if lease.reference() == *wanted {
+            if lease.at_hand().reference() == *wanted {
                 return lease;
             }
             others.push(lease);
@@ -51,7 +52,7 @@ fn phase(timers: &TimersRef) -> Phase {
 #[test]
 fn leases_that_follow_one_another_share_their_timers() {
     let _alone = alone();
-    let numbers: HashSet<_> = (0..1_000).map(|_| lease().reference().0).collect();
+    let numbers: HashSet<_> = (0..1_000).map(|_| lease().at_hand().reference().0).collect();
     // Those of tests that run at the same time come and go.
     assert!(numbers.len() < 100, "{} timers for one lease at a time", numbers.len());
 }
@@ -60,13 +61,13 @@ fn leases_that_follow_one_another_share_their_timers() {
 fn leases_at_the_same_time_have_timers_of_their_own() {
     let _alone = alone();
     let leases: Vec<_> = (0..200).map(|_| lease()).collect();
-    let numbers: HashSet<_> = leases.iter().map(|lease| lease.reference().0).collect();
+    let numbers: HashSet<_> = leases.iter().map(|lease| lease.at_hand().reference().0).collect();
     assert_eq!(numbers.len(), 200);
     for (n, lease) in (1..).zip(&leases) {
         lease.insert(n * SECOND, Waker::noop().clone(), true).unwrap();
     }
     for (n, lease) in (1..).zip(&leases) {
-        assert_eq!((lease.next(), lease.reference().next()), (n * SECOND, n * SECOND));
+        assert_eq!((lease.next(), lease.at_hand().reference().next()), (n * SECOND, n * SECOND));
     }
 }
 
@@ -74,7 +75,7 @@ fn leases_at_the_same_time_have_timers_of_their_own() {
 fn timers_whose_sleeps_remain_are_not_leased_again() {
     let _alone = alone();
     let first = lease();
-    let timers = first.reference();
+    let timers = first.at_hand().reference();
     let waker = Waker::noop();
     let [fired, one, two] =
         [1, 5, 9].map(|n| first.insert(n * SECOND, waker.clone(), true).unwrap());
@@ -99,7 +100,7 @@ fn a_key_of_an_earlier_lease_names_nothing_in_a_later_one() {
     let _alone = alone();
     let waker = Waker::noop();
     let first = lease_from(100 * SECOND);
-    let timers = first.reference();
+    let timers = first.at_hand().reference();
     let old: Vec<_> =
         (101..=150).map(|n| first.insert(n * SECOND, waker.clone(), true).unwrap()).collect();
     first.fire_all(150 * SECOND, &mut Vec::new());
@@ -137,7 +138,7 @@ fn a_reset_that_outlasts_its_lease_turns_no_wheel_of_the_next_one() {
         let first = lease_from(100 * SECOND);
         first.rest_on(&parker);
         let key = first.insert(150 * SECOND, Waker::noop().clone(), true).unwrap();
-        let (timers, reset) = (first.reference(), first.reference());
+        let (timers, reset) = (first.at_hand().reference(), first.at_hand().reference());
         let resets = thread::spawn(move || reset.reset(key, SECOND, false));
         while timers.status(key, Waker::noop()) != Status::Fired {
             first.fire_all(100 * SECOND, &mut Vec::new());
@@ -157,7 +158,7 @@ fn a_reset_that_outlasts_its_lease_turns_no_wheel_of_the_next_one() {
 fn what_is_to_fire_after_the_lease_keeps_no_timers_from_the_next_one() {
     let _alone = alone();
     let first = lease();
-    let timers = first.reference();
+    let timers = first.at_hand().reference();
     let key = first.insert(SECOND, Waker::noop().clone(), true).unwrap();
     drop(first);
     assert!(!timers.fire(SECOND, &mut Vec::new()));
