@@ -1,7 +1,7 @@
 //! Building a runtime.
 
 use super::handle::{Handle, Runtime};
-use super::shared::Shared;
+use super::shared::{SeatedCore, Shared};
 use crate::context::{self, Driving};
 use crate::idle::{MAX_WORKERS, Seat};
 use crate::queue::LocalQueue;
@@ -158,27 +158,10 @@ impl Builder {
     }
 
     fn build_with(&mut self, caller_works: bool) -> io::Result<Runtime> {
-        let count = self.worker_count()?;
-        if self.name.as_ref().is_some_and(|name| name.contains('\0')) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "Builder::thread_name has a NUL character in it: the system takes none in a name",
-            ));
-        }
-        let (source, watch) = (self.source(), Arc::new(Watch::new()));
-        let new_worker = |_| new_worker(Lease::new(source.clone(), watch.clone()), count == 1);
-        let (queues, workers): (Vec<_>, Vec<_>) = (0..count).map(new_worker).unzip();
-        let panics = PanicReporter::new(self.on_unhandled_panic.take());
-        let shared = Shared::new(workers.into(), watch, source);
-        let handle = Handle::new(Arc::new(shared), panics);
+        let (handle, cores) = self.assemble(caller_works)?;
         let shared = handle.shared();
-        let mut threads = Vec::with_capacity(count);
-        let mut cores = queues.into_iter().enumerate().map(|(index, queue)| {
-            let has_thread = !(caller_works && index == 0);
-            let seat = if has_thread { Seat::starting(index) } else { Seat::new(index, false) };
-            shared.workers[index].timers.rest_on(&seat.parker);
-            (seat, Core::new(handle.clone(), index, queue))
-        });
+        let mut threads = Vec::with_capacity(cores.len());
+        let mut cores = cores.into_iter();
         if caller_works {
             *shared.spare.lock() = cores.next();
         }
@@ -203,6 +186,32 @@ impl Builder {
             // Dropping the runtime ends what was started.
             Some(error) => Err(error),
         }
+    }
+
+    /// All of a runtime but its threads.
+    pub(crate) fn assemble(&mut self, caller_works: bool) -> io::Result<(Handle, Vec<SeatedCore>)> {
+        let count = self.worker_count()?;
+        if self.name.as_ref().is_some_and(|name| name.contains('\0')) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "Builder::thread_name has a NUL character in it: the system takes none in a name",
+            ));
+        }
+        let (source, watch) = (self.source(), Arc::new(Watch::new()));
+        let new_worker = |_| new_worker(Lease::new(source.clone(), watch.clone()), count == 1);
+        let (queues, workers): (Vec<_>, Vec<_>) = (0..count).map(new_worker).unzip();
+        let panics = PanicReporter::new(self.on_unhandled_panic.take());
+        let shared = Shared::new(workers.into(), watch, source);
+        let handle = Handle::new(Arc::new(shared), panics);
+        let shared = handle.shared();
+        let cores = queues.into_iter().enumerate().map(|(index, queue)| {
+            let has_thread = !(caller_works && index == 0);
+            let seat = if has_thread { Seat::starting(index) } else { Seat::new(index, false) };
+            shared.workers[index].timers.rest_on(&seat.parker);
+            (seat, Core::new(handle.clone(), index, queue))
+        });
+        let cores = cores.collect();
+        Ok((handle, cores))
     }
 
     fn source(&self) -> Source {
