@@ -26,7 +26,8 @@
 //! |---|---|---|
 //! | M1 park against two unparks | none | 399 073 |
 //! | M2 push from outside against the last worker to park | none | 4 424 |
-//! | M3 push of a worker in a long poll against its sibling's park, a batch, and a lot | none, none, 3 | 390, 2 066, 910 |
+//! | M3 push of a worker in a long poll against its sibling's park, and a lot | none, 3 | 390, 910 |
+//! | M3 a batch, and a task that is put back | 5, 4 | 24 704, 26 025 |
 //! | M4 hand-over of the search, and what a searcher leaves behind | 3, none | 169 225, 1 379 |
 //! | M5 wake during a poll | none | 293 |
 //! | M6 coalesced wakes, and more of them than the count is to hold | 3, none | 79 170, 13 870 |

@@ -6,6 +6,8 @@
 mod budget;
 mod drive;
 mod keepers;
+#[cfg(all(test, filch_loom))]
+pub(crate) mod models;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 

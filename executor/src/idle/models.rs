@@ -1,4 +1,6 @@
 //! M2, M3, M4: the protocol of `idle.md`, with items in place of tasks.
+//!
+//! What workers do with their queues when they announce tasks is in the models of `worker`.
 
 use super::{Idle, Rest, Seat, Woken};
 use crate::sync::deque::{Injector, Steal, Stealer, Worker};
@@ -93,28 +95,6 @@ crate::model::models! {
     } fails with NoFenceAfterPush as twin_m3_no_fence,
                  NoRescan as twin_m3_no_rescan,
                  NoNotify as twin_m3_no_notify;
-
-    /// M3, with a batch: what leaves the injector together with the task that a worker runs is
-    /// visible to nobody on its way into that worker's deque, so the worker, which is about to
-    /// enter a long poll, acts as its pusher.
-    m3_uncounted_batch_is_announced(None) {
-        let deque = Worker::new_fifo();
-        let pool = Pool::new(2, vec![deque.stealer()]);
-        (1..=3).for_each(|item| pool.injector.push(Box::new(item)));
-        let sibling = worker(&pool, 1, 2);
-        let own = loop {
-            match pool.injector.steal_batch_with_limit_and_pop(&deque, 32) {
-                Steal::Success(item) => break *item,
-                Steal::Retry => crate::sync::thread::yield_retry(),
-                Steal::Empty => unreachable!("the sibling takes two of three"),
-            }
-        };
-        if !deque.stealer().is_empty() {
-            pool.idle.notify_local();
-        }
-        assert_eq!(own + sibling.join().unwrap(), 6);
-    } fails with NoRescan as twin_m3_batch_no_rescan,
-                 NoNotify as twin_m3_batch_no_notify;
 
     /// M3, with a lot that is laid out: on its way from one of the worker's deques to the other it is
     /// visible to nobody, so the worker, which then goes on with a long poll, acts as its pusher.

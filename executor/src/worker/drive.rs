@@ -94,7 +94,7 @@ pub(crate) fn drive(handle: &Handle, seat: &Arc<Seat<Box<Core>>>, root: &mut imp
 /// A joiner needs no queue: no code of others runs between its wake and its poll, so it is never
 /// there to be stolen.
 #[inline]
-fn run_with_joiners(
+pub(super) fn run_with_joiners(
     task: Runnable,
     keeper: &LoopKeeper<'_>,
     worker: &Worker,
