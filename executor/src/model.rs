@@ -47,6 +47,7 @@
 //! | M17 `join_all` with helpers on two workers | 1 | 5 754 |
 //! | M17 whole runtime, one worker and two | 3, 2 | 16 895, 767 101 |
 //! | M18 a task leaves the registry while it is referred to, and places left by others | none | 7 594, 33 185 |
+//! | M20 a worker that retires against its sibling's park | 4 | 170 314 |
 
 use crate::sync::{Mutant, plant};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -116,6 +116,8 @@ pub(crate) enum Mutant {
     NoVirtualAdvance,
     /// Who could turn the clock lets go of it without another look whether all are idle.
     ClaimWithoutRecheck,
+    /// A worker that retires tells of its tasks before they are in the injector.
+    AnnouncedBeforePush,
     /// A helper of `join_all` can be taken before it stands in the list.
     UnlistedHelper,
     /// Who makes a task leave its registry does not wait for those who refer to it.

@@ -21,7 +21,7 @@ use crate::rng::Rng;
 use crate::runtime::{Backref, Handle};
 use crate::share::{Look, Share};
 use crate::stats::{Stats, bump};
-use crate::sync::{Arc, NAPS};
+use crate::sync::{Arc, Mutant, NAPS, mutated};
 use crate::task::{self, Blocks, JoinHandle, Kept, Runnable, Slot};
 use crate::tempo::{Crew, Retired, Tempo};
 use crate::timers::{self, Lease, TimersAtHand};
@@ -212,12 +212,22 @@ impl Core {
         };
         let retires = self.tempo.works(now, polls, queued, crew, &shared.tempos, others);
         if retires {
-            while let Some(task) = self.drain() {
-                self.handle.shared().injector.push(task);
-            }
-            self.handle.shared().idle.notify_remote();
+            self.give_tasks_away();
         }
         retires
+    }
+
+    fn give_tasks_away(&mut self) {
+        let early = mutated(Mutant::AnnouncedBeforePush);
+        if early {
+            self.handle.shared().idle.notify_remote();
+        }
+        while let Some(task) = self.drain() {
+            self.handle.shared().injector.push(task);
+        }
+        if !early {
+            self.handle.shared().idle.notify_remote();
+        }
     }
 
     /// How many tasks this worker has polled, and who is at work.

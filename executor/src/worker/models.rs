@@ -1,4 +1,4 @@
-//! M3: what workers do with several tasks at a time, by the lines that ship.
+//! M3 and M20: what workers do with several tasks at a time, by the lines that ship.
 
 pub(crate) mod rig;
 
@@ -37,4 +37,22 @@ crate::model::models! {
         });
     } fails with NoRescan as twin_m3_put_back_no_rescan,
                  NoNotify as twin_m3_put_back_no_notify;
+
+    /// M20. A worker retires and then stays in a long poll: its sibling, on its way to sleep, has to
+    /// take what it gives away, which is visible to nobody on its way into the injector.
+    m20_tasks_of_a_worker_that_retires_reach_its_sibling(Some(4)) {
+        let [worker, sibling] = two_places();
+        worker.occupy(|own| {
+            let retire = own.prepare_to_retire();
+            let tasks = [0, 1].map(|n| crate::spawn(async move { n }));
+            let sibling = sibling.occupy_elsewhere(|own| own.drive(2));
+            retire();
+            for (n, task) in tasks.into_iter().enumerate() {
+                assert_eq!(block_on(task).unwrap(), n);
+            }
+            sibling.join().unwrap();
+        });
+    } fails with AnnouncedBeforePush as twin_m20_announced_before_push,
+                 NoNotify as twin_m20_no_notify,
+                 NoRescan as twin_m20_no_rescan;
 }

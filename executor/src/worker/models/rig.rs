@@ -3,6 +3,7 @@
 use crate::context::{self, Driving};
 use crate::idle::Seat;
 use crate::runtime::{Backref, Builder, Handle};
+use crate::stats::bump;
 use crate::sync::Arc;
 use crate::sync::thread;
 use crate::task::{self, JoinHandle, Runnable};
@@ -12,6 +13,7 @@ use crate::worker::keepers::{LoopKeeper, WorkerKeeper};
 use crate::worker::{Core, NoRoot, Root, Search, Stop};
 use std::cell::Cell;
 use std::future::Future;
+use std::time::{Duration, Instant};
 
 /// A worker's place, and what works there.
 pub(crate) struct Place {
@@ -98,6 +100,23 @@ impl Occupant {
         });
         if let Search::Found(task) = search {
             self.run(task);
+        }
+    }
+
+    /// Works until this worker is about to find out that it is to retire, if the other one is at work
+    /// then, too: what this gives has it look.
+    pub(crate) fn prepare_to_retire(&self) -> impl FnOnce() {
+        let work = |since: Instant| {
+            Self::with_core(|core| core.keep_tempo(since));
+            // Both get something done in the meantime.
+            for worker in &self.handle.shared().workers {
+                bump(&worker.stats.polls, 8);
+            }
+            since + Duration::from_micros(200)
+        };
+        let end = work(work(Instant::now()));
+        move || {
+            Self::with_core(|core| core.keep_tempo(end));
         }
     }
 }
