@@ -10,8 +10,11 @@
 //! time for all of them that nobody has begun; see [`all`].
 
 mod all;
+#[cfg(all(test, filch_loom))]
+mod models;
 
 use crate::context;
+use crate::sync::{Mutant, mutated};
 use crate::task::{JoinError, JoinHandle};
 use std::future::{Future, poll_fn};
 use std::panic::resume_unwind;
@@ -157,7 +160,7 @@ impl<T: Send + 'static> Child<T> {
 impl<T> Drop for Child<T> {
     #[inline]
     fn drop(&mut self) {
-        if !self.handle.is_given() {
+        if !self.handle.is_given() && !mutated(Mutant::UnabortedChild) {
             self.handle.abort();
         }
     }

@@ -47,6 +47,8 @@
 //! | M17 `join_all` with helpers on two workers | 1 | 5 754 |
 //! | M17 whole runtime, one worker and two | 3, 2 | 16 895, 767 101 |
 //! | M18 a task leaves the registry while it is referred to, and places left by others | none | 7 594, 33 185 |
+//! | M19 the child of a pair against a thief: a root's, and a task's | none, 5 | 29 584, 8 332 |
+//! | M19 another task above the child, and a join that is dropped | 5, none | 42 432, 46 252 |
 //! | M20 a worker that retires against its sibling's park | 4 | 170 314 |
 
 use crate::sync::{Mutant, plant};

@@ -116,6 +116,10 @@ pub(crate) enum Mutant {
     NoVirtualAdvance,
     /// Who could turn the clock lets go of it without another look whether all are idle.
     ClaimWithoutRecheck,
+    /// A parent runs in its poll whatever task is on top of its worker's queue.
+    ClaimUnmeant,
+    /// A join that is dropped does not abort its child.
+    UnabortedChild,
     /// A worker that retires tells of its tasks before they are in the injector.
     AnnouncedBeforePush,
     /// A helper of `join_all` can be taken before it stands in the list.
@@ -128,6 +132,8 @@ pub(crate) enum Mutant {
     UnpublishedVacancy,
     /// The stand-in deque publishes its bottom without the release fence.
     DequeWithoutFence,
+    /// The owner of a stand-in deque takes the last item also if a thief was faster.
+    LastItemTakenTwice,
 }
 
 /// The ordering `order`, or `weaker` in a model that planted `fault`.

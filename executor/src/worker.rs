@@ -119,7 +119,7 @@ impl Core {
         is_meant: impl FnOnce(&Runnable) -> bool,
     ) -> Option<Runnable> {
         let task = self.queue.take_spawned()?;
-        if is_meant(&task) && !self.handle.shared().is_closed() {
+        if (is_meant(&task) || mutated(Mutant::ClaimUnmeant)) && !self.handle.shared().is_closed() {
             return Some(task);
         }
         // It was out of sight for a moment, and this worker does not search.

@@ -175,7 +175,7 @@ impl<T> Worker<T> {
             .compare_exchange(front, front + 1, Ordering::SeqCst, Ordering::Relaxed)
             .is_ok();
         self.inner.back.store(back + 1, Ordering::Relaxed);
-        won.then(|| ManuallyDrop::into_inner(item))
+        (won || mutated(Mutant::LastItemTakenTwice)).then(|| ManuallyDrop::into_inner(item))
     }
 }
 

@@ -12,7 +12,8 @@ use crate::worker::drive::{drive, run_with_joiners};
 use crate::worker::keepers::{LoopKeeper, WorkerKeeper};
 use crate::worker::{Core, NoRoot, Root, Search, Stop};
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 /// A worker's place, and what works there.
@@ -101,6 +102,33 @@ impl Occupant {
         if let Search::Found(task) = search {
             self.run(task);
         }
+    }
+
+    /// Takes a task from the other worker, if there is one, and polls it.
+    pub(crate) fn steal_and_run(&self) {
+        let stolen = Self::with_core(|core| core.search_others(Instant::now(), None));
+        if let Ok(task) = stolen {
+            self.run(task);
+        }
+    }
+
+    /// Polls what is queued here until nothing is.
+    pub(crate) fn work_off(&self) {
+        while let Some(task) = Self::with_core(Core::pick) {
+            self.run(task);
+        }
+    }
+
+    /// Drives a future as a root: while that is pending, this worker has its other tasks.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        crate::model::block_on(poll_fn(|cx| {
+            let polled = future.as_mut().poll(cx);
+            if polled.is_pending() {
+                self.work_off();
+            }
+            polled
+        }))
     }
 
     /// Works until this worker is about to find out that it is to retire, if the other one is at work
