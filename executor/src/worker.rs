@@ -1,10 +1,11 @@
 //! The worker: take a task, poll it, and when there is none, search or sleep.
 //!
-//! This is what a worker has, and how it picks and searches. Its loop is in `drive`, and what running
-//! tasks ask of it in `keepers`.
+//! This is what a worker has, and how it picks and searches. Its loop is in `drive`, what it does now and
+//! then in `duties`, and what running tasks ask of it in `keepers`.
 
 mod budget;
 mod drive;
+mod duties;
 mod keepers;
 #[cfg(all(test, filch_loom))]
 pub(crate) mod models;
@@ -23,15 +24,11 @@ use crate::share::{Look, Share};
 use crate::stats::{Stats, bump};
 use crate::sync::{Arc, Mutant, NAPS, mutated};
 use crate::task::{self, Blocks, JoinHandle, Kept, Runnable, Slot};
-use crate::tempo::{Crew, Retired, Tempo};
+use crate::tempo::{Retired, Tempo};
 use crate::timers::{self, Lease, TimersAtHand};
 use budget::Budget;
-use crossbeam_utils::CachePadded;
 use std::future::Future;
 use std::time::Instant;
-
-/// Every how many looks at the far ends of its queues a worker looks whether it is of use.
-const TEMPO_INTERVAL: u32 = 4;
 
 /// What all workers of a runtime may see of one.
 pub(crate) struct Worker {
@@ -172,69 +169,6 @@ impl Core {
             return self.pick_fairly();
         }
         self.queue.pick(&self.handle.shared().injector)
-    }
-
-    /// The pick in which the duties are done that come round every so many picks.
-    #[cold]
-    fn pick_fairly(&mut self) -> Option<Runnable> {
-        let keeps_tempo = NAPS && self.queue.rounds().is_multiple_of(TEMPO_INTERVAL);
-        if keeps_tempo && self.keep_tempo(Instant::now()) {
-            return None;
-        }
-        let task = self.queue.pick(&self.handle.shared().injector);
-        self.notify_of_batch();
-        task
-    }
-
-    /// What came out of the injector with the task that is run now was visible to nobody on its way
-    /// into this worker's queue: a worker that does not search has to act as its pusher.
-    fn notify_of_batch(&self) {
-        if !self.searching && !self.handle.shared().workers[self.index].stealers.is_empty() {
-            self.notify();
-        }
-    }
-
-    /// Looks whether this worker is of use beside the others. True: it is not, and has given its
-    /// tasks away.
-    #[cold]
-    fn keep_tempo(&mut self, now: Instant) -> bool {
-        if self.handle.shared().workers.len() == 1 {
-            return false;
-        }
-        let (polls, crew) = self.progress();
-        let shared = self.handle.shared();
-        let queued = shared.workers[self.index].stealers.len();
-        let polled = |(_, worker): (usize, &CachePadded<Worker>)| worker.stats.polls();
-        let others = || {
-            let others =
-                shared.workers.iter().enumerate().filter(|(other, _)| *other != self.index);
-            others.map(polled).fold(0, u64::wrapping_add)
-        };
-        let retires = self.tempo.works(now, polls, queued, crew, &shared.tempos, others);
-        if retires {
-            self.give_tasks_away();
-        }
-        retires
-    }
-
-    fn give_tasks_away(&mut self) {
-        let early = mutated(Mutant::AnnouncedBeforePush);
-        if early {
-            self.handle.shared().idle.notify_remote();
-        }
-        while let Some(task) = self.drain() {
-            self.handle.shared().injector.push(task);
-        }
-        if !early {
-            self.handle.shared().idle.notify_remote();
-        }
-    }
-
-    /// How many tasks this worker has polled, and who is at work.
-    fn progress(&self) -> (u64, Crew) {
-        let shared = self.handle.shared();
-        let crew = Crew { workers: shared.workers.len(), at_work: shared.idle.at_work() };
-        (shared.workers[self.index].stats.polls(), crew)
     }
 
     /// This thread begins to work in the worker's place, beside its root.

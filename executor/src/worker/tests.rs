@@ -4,6 +4,7 @@ use super::*;
 use crate::Builder;
 use crate::context;
 use crate::queue::FAIRNESS_INTERVAL;
+use duties::TEMPO_INTERVAL;
 
 /// A chain of joiners, each of which runs as soon as the one before has ended.
 #[test]
