@@ -8,7 +8,9 @@
 //!
 //! A worker has room for [`LIMIT`] bytes at most, which its sizes get by the magazine, and give back only
 //! to each other: so the sizes that were in use earlier give way to those that are in use now, and neither
-//! to take a block nor to keep one needs a count. If all the room is one size's, some blocks go to the
+//! to take a block nor to keep one needs a count. When there is none left, a size gets the next magazine's
+//! for as many bytes that found no room: sizes that are in use at the same time would take it from each other
+//! with each block, and the lists would be moved each time. If there are enough, those blocks go to the
 //! runtime's [`Depot`], for workers that run out of them.
 
 #![allow(unsafe_code, reason = "asks the allocator; each block comes with its layout")]
@@ -20,7 +22,7 @@ mod tests;
 pub(crate) use depot::Depot;
 
 use crate::context;
-use depot::magazine_of;
+use depot::{MAGAZINE, magazine_of};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub(crate) struct Blocks {
     classes: [Vec<NonNull<u8>>; CLASSES],
     /// For how many bytes all of them have room.
     room: usize,
+    /// How many bytes found none since a class last took some from the others.
+    refused: usize,
     depot: Arc<Depot>,
 }
 
@@ -121,7 +125,7 @@ fn obtain(layout: Layout) -> NonNull<u8> {
 
 impl Blocks {
     pub(crate) fn new(depot: Arc<Depot>) -> Self {
-        Self { classes: [const { Vec::new() }; CLASSES], room: 0, depot }
+        Self { classes: [const { Vec::new() }; CLASSES], room: 0, refused: 0, depot }
     }
 
     #[inline]
@@ -144,29 +148,41 @@ impl Blocks {
     }
 
     /// Makes room for one more block of this class: for a magazine at first, then for twice as many as
-    /// there are.
+    /// there are. What others have is taken by the magazine, each for as many bytes that were refused.
     #[cold]
     fn make_room(&mut self, class: Class) -> bool {
-        let now = self.classes[class.0].capacity();
-        let more = now.max(magazine_of(class)).min(LIMIT / class.size() - now);
-        if more == 0 || !self.take_room(class, more * class.size()) {
+        let (now, magazine) = (self.classes[class.0].capacity(), magazine_of(class));
+        let free = LIMIT.saturating_sub(self.room) / class.size();
+        let more = match free {
+            0 => magazine.min((LIMIT / class.size()).saturating_sub(now)),
+            _ => now.max(magazine).min(free),
+        };
+        if more == 0 {
             return self.hand_over(class);
+        }
+        if free == 0 {
+            if self.refused < MAGAZINE {
+                let hands_over = self.hand_over(class);
+                self.refused += if hands_over { MAGAZINE } else { class.size() };
+                return hands_over;
+            }
+            self.refused = 0;
+            self.take_room(class, more * class.size());
         }
         self.resize(class, |list| list.reserve_exact(more));
         true
     }
 
     /// Takes room from the other classes, until this one can have so many bytes more.
-    fn take_room(&mut self, class: Class, bytes: usize) -> bool {
+    fn take_room(&mut self, class: Class, bytes: usize) {
         let others = (0..CLASSES).map(Class).filter(|&other| other != class);
         for other in others {
             let excess = (self.room + bytes).saturating_sub(LIMIT);
             if excess == 0 {
-                return true;
+                return;
             }
             self.give_up(other, excess);
         }
-        self.room + bytes <= LIMIT
     }
 
     /// Gives up room of this class for so many bytes, if it has as much, and what lies there.

@@ -102,6 +102,24 @@ fn no_more_than_the_limit_is_kept_and_older_sizes_give_way() {
 }
 
 #[test]
+fn sizes_that_are_in_use_together_do_not_take_room_from_each_other_with_each_block() {
+    const SIZES: [usize; 2] = [56, 200];
+    let mut blocks = blocks();
+    let count = 8 * LIMIT / SIZES.iter().sum::<usize>();
+    let taken: Vec<_> = (0..count).map(|_| SIZES.map(|size| obtain(&mut blocks, size))).collect();
+    let room = |blocks: &Blocks| blocks.classes.each_ref().map(Vec::capacity);
+    let mut moves = 0;
+    for (block, size) in taken.into_iter().flat_map(|pair| pair.into_iter().zip(SIZES)) {
+        let before = room(&blocks);
+        give(&mut blocks, block, size);
+        moves += usize::from(room(&blocks) != before);
+    }
+    // At most one for each magazine of them, beside the first ones, when there is room for twice as many.
+    let most = 8 * LIMIT / MAGAZINE + 2 * (LIMIT / MAGAZINE).ilog2() as usize;
+    assert!((LIMIT / MAGAZINE..=most).contains(&moves), "{moves} times, of {most} at most");
+}
+
+#[test]
 fn what_one_worker_has_too_many_of_serves_another_one() {
     let depot = Arc::new(Depot::new());
     let [mut ends, mut spawns] = [0, 1].map(|_| Blocks::new(depot.clone()));
@@ -127,13 +145,13 @@ fn what_one_worker_has_too_many_of_serves_another_one() {
 #[test]
 fn a_worker_that_fetches_blocks_keeps_no_more_than_the_limit_either() {
     let depot = Arc::new(Depot::new());
-    let [mut ends, mut spawns] = [0, 1].map(|_| Blocks::new(depot.clone()));
+    let mut spawns = Blocks::new(depot.clone());
     let fill = |blocks: &mut Blocks, size| {
         let taken: Vec<_> = (0..LIMIT / size + 1).map(|_| obtain(blocks, size)).collect();
         taken.into_iter().for_each(|block| assert!(give(blocks, block, size)));
     };
     let sizes = [72, 88, 104, 120, 200, 504, 1_000];
-    sizes.into_iter().for_each(|size| fill(&mut ends, size));
+    sizes.into_iter().for_each(|size| fill(&mut Blocks::new(depot.clone()), size));
     fill(&mut spawns, 56);
     assert!(kept(&spawns) + 2 * MAGAZINE > LIMIT);
     for size in sizes {
