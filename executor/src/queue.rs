@@ -193,12 +193,17 @@ impl LocalQueue {
         self.picks_left = 0;
     }
 
-    /// A task that has waited long, if there is one.
-    #[cold]
-    fn pick_fairly(&mut self, injector: &Injector<Runnable>) -> Option<Runnable> {
+    /// Counts a pick that looked there, whether it did or not.
+    pub(crate) fn begin_round(&mut self) {
         self.picks_left = FAIRNESS_INTERVAL - 1;
         self.woke_at = FAIRNESS_INTERVAL;
         self.rounds = self.rounds.wrapping_add(1);
+    }
+
+    /// A task that has waited long, if there is one.
+    #[cold]
+    fn pick_fairly(&mut self, injector: &Injector<Runnable>) -> Option<Runnable> {
+        self.begin_round();
         if self.request.is_open() {
             self.lay_out();
         }

@@ -15,6 +15,8 @@ impl Core {
     pub(super) fn pick_fairly(&mut self) -> Option<Runnable> {
         let keeps_tempo = NAPS && self.queue.rounds().is_multiple_of(TEMPO_INTERVAL);
         if keeps_tempo && self.keep_tempo(Instant::now()) {
+            // Or the next pick would look at the injector, and take back what it has just given away.
+            self.queue.begin_round();
             return None;
         }
         let task = self.queue.pick(&self.handle.shared().injector);
