@@ -1,4 +1,4 @@
-//! A lock for what takes some tens of nanoseconds.
+//! A lock for what mostly takes some tens of nanoseconds.
 
 use crossbeam_utils::Backoff;
 use spin::mutex::{SpinMutex, SpinMutexGuard};
@@ -9,7 +9,8 @@ use std::time::Duration;
 /// lost its processor.
 const NAP: Duration = Duration::from_micros(50);
 
-/// A lock that is held for some tens of nanoseconds, and nearly always by the same thread.
+/// A lock that is nearly always taken by the same thread, and held for some tens of nanoseconds; now and then
+/// for as long as it takes to queue a task.
 ///
 /// To let it go is a store. With a lock that wakes who waits it is a read-modify-write, since somebody may
 /// have begun to wait: as much as to take it. Here who waits looks for itself. No order is kept among those
