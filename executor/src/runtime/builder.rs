@@ -55,7 +55,8 @@ impl Builder {
     ///
     /// Each keeps up to a megabyte (2<sup>20</sup> bytes) of the memory of tasks that ended, for new
     /// ones, until the runtime goes. More workers than processors are of use if tasks block their
-    /// threads; while they do not, the rest keeps out of the way.
+    /// threads; while they do not, the rest keeps out of the way. To an only worker each task costs a little
+    /// less than to one of several, as there is nobody who is to be told of it, or may take it.
     pub fn worker_threads(&mut self, workers: usize) -> &mut Self {
         self.workers = Some(workers);
         self
