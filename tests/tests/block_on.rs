@@ -307,3 +307,38 @@ fn a_place_that_a_root_gives_back_is_used_by_its_worker() {
         }
     });
 }
+
+/// Nobody can take them from an only worker, but others see how many there are.
+#[test]
+fn what_a_root_leaves_queued_is_counted_until_it_has_run() {
+    within(LONG, || {
+        for _ in 0..20 {
+            let runtime = filch_tests::paused(1);
+            // The root shall have the worker's place.
+            while runtime.metrics().parked_workers == 0 {
+                std::thread::yield_now();
+            }
+            let queued = || runtime.metrics().workers[0].queued;
+            let start = runtime.handle().now();
+            let left: Vec<_> = runtime.block_on(async {
+                drop(filch::spawn(filch::sleep(LONG, ())));
+                filch::yield_now().await;
+                assert_eq!(queued(), 0);
+                let task = |count| {
+                    let task = filch::spawn(async {
+                        filch::yield_now().await;
+                        filch::now()
+                    });
+                    assert_eq!(queued(), count);
+                    task
+                };
+                (1..=100).map(task).collect()
+            });
+            // A clock that turns when nobody has anything to do stands until they have run.
+            for task in left {
+                assert_eq!(futures_lite::future::block_on(task).unwrap(), start);
+            }
+            assert_eq!(queued(), 0);
+        }
+    });
+}
