@@ -153,22 +153,21 @@ impl Blocks {
     fn make_room(&mut self, class: Class) -> bool {
         let (now, magazine) = (self.classes[class.0].capacity(), magazine_of(class));
         let free = LIMIT.saturating_sub(self.room) / class.size();
-        let more = match free {
-            0 => magazine.min((LIMIT / class.size()).saturating_sub(now)),
-            _ => now.max(magazine).min(free),
-        };
+        if free > 0 {
+            self.resize(class, |list| list.reserve_exact(now.max(magazine).min(free)));
+            return true;
+        }
+        let more = magazine.min((LIMIT / class.size()).saturating_sub(now));
         if more == 0 {
             return self.hand_over(class);
         }
-        if free == 0 {
-            if self.refused < MAGAZINE {
-                let hands_over = self.hand_over(class);
-                self.refused += if hands_over { MAGAZINE } else { class.size() };
-                return hands_over;
-            }
-            self.refused = 0;
-            self.take_room(class, more * class.size());
+        if self.refused < MAGAZINE {
+            let hands_over = self.hand_over(class);
+            self.refused += if hands_over { MAGAZINE } else { class.size() };
+            return hands_over;
         }
+        self.refused = 0;
+        self.take_room(class, more * class.size());
         self.resize(class, |list| list.reserve_exact(more));
         true
     }
