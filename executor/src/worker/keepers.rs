@@ -2,9 +2,8 @@
 
 use super::Core;
 use crate::context;
-use crate::runtime::Handle;
-use crate::sync::Arc;
-use crate::task::{self, Keeper, Kept, LeftJoinSlot, PanicReporter, Runnable, Slot};
+use crate::runtime::{Backref, Handle};
+use crate::task::{self, Keeper, Kept, LeftJoinSlot, PanicReporter, Runnable, Schedule, Slot};
 use std::cell::Cell;
 use std::task::Waker;
 
@@ -21,7 +20,7 @@ impl Keeper for WorkerKeeper<'_> {
     fn forget(&self, slot: Slot) {
         let shared = self.handle.shared();
         let forgotten = context::try_with_core(|core| {
-            let is_ours = core.works_for(Arc::as_ptr(shared).addr());
+            let is_ours = core.works_for(Backref::new(shared).home());
             is_ours.then(|| core.forget(slot))
         });
         // A worker that stops has given up its core.
@@ -60,8 +59,7 @@ impl Keeper for LoopKeeper<'_> {
     }
 
     fn wake_joiner(&self, waker: Waker, left: LeftJoinSlot) {
-        let home = Arc::as_ptr(self.worker.handle.shared()).addr();
-        match task::wake_here(waker, home) {
+        match task::wake_here(waker, Backref::new(self.worker.handle.shared()).home()) {
             Ok(joiner) => self.joiner.set(joiner.map(|joiner| (joiner, left))),
             Err(waker) => self.worker.wake_joiner(waker, left),
         }
