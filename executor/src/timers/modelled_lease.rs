@@ -27,10 +27,6 @@ impl Lease {
     }
 
     pub(crate) fn at_hand(&self) -> TimersAtHand {
-        self.reference()
-    }
-
-    pub(crate) fn reference(&self) -> TimersRef {
         TimersRef(self.timers.clone())
     }
 }

@@ -83,7 +83,7 @@ crate::model::models! {
     m14_registration_reaches_the_worker_that_parks(None) {
         let watch = Arc::new(Watch::new());
         let (own, parker) = (timers(&watch), Arc::new(Parker::new()));
-        let elsewhere = own.reference();
+        let elsewhere = own.at_hand();
         let inserter = spawn(move || elsewhere.insert(SECOND, Waker::noop().clone(), false).unwrap());
         sleep_until_told(&own, &parker, SECOND);
         inserter.join().unwrap();
@@ -95,7 +95,7 @@ crate::model::models! {
         let watch = Arc::new(Watch::new());
         let (own, parker) = (timers(&watch), Arc::new(Parker::new()));
         let key = own.insert(9 * SECOND, Waker::noop().clone(), true).unwrap();
-        let elsewhere = own.reference();
+        let elsewhere = own.at_hand();
         let resetter = spawn(move || assert!(elsewhere.reset(key, SECOND, false)));
         sleep_until_told(&own, &parker, SECOND);
         resetter.join().unwrap();
@@ -107,7 +107,7 @@ crate::model::models! {
     m14_watchman_hears_of_the_timer_of_a_stuck_worker(None) {
         let watch = Arc::new(Watch::new());
         let (stuck, parker) = (timers(&watch), Arc::new(Parker::new()));
-        let watched = stuck.reference();
+        let watched = stuck.at_hand();
         let watchman = spawn(move || watch_until_told(&watch, &parker, &watched));
         let _key = stuck.insert(SECOND, Waker::noop().clone(), true).unwrap();
         watchman.join().unwrap();
@@ -119,9 +119,9 @@ crate::model::models! {
         let watch = Arc::new(Watch::new());
         let (stuck, first) = (timers(&watch), Arc::new(Parker::new()));
         assert_eq!(watch.keep(0, &first, || stuck.next()), NEVER);
-        let (watched, second) = (stuck.reference(), watch.clone());
+        let (watched, second) = (stuck.at_hand(), watch.clone());
         let next = spawn(move || watch_until_told(&second, &Arc::new(Parker::new()), &watched));
-        let own = stuck.reference();
+        let own = stuck.at_hand();
         let inserter = spawn(move || own.insert(SECOND, Waker::noop().clone(), true).unwrap());
         watch.leave(&first, |_| stuck.next());
         next.join().unwrap();
@@ -135,7 +135,7 @@ crate::model::models! {
         let own = timers(&Arc::new(Watch::new()));
         let ((first, one), (second, two)) = (counting(), counting());
         let key = own.insert(SECOND, one, true).unwrap();
-        let (canceller, changer) = (own.reference(), own.reference());
+        let (canceller, changer) = (own.at_hand(), own.at_hand());
         let cancel = spawn(move || canceller.cancel(key).is_some());
         let change = spawn(move || changer.replace_waker(key, two).is_ok());
         own.fire(SECOND, &mut Vec::new());
@@ -149,10 +149,10 @@ crate::model::models! {
     /// M15. A waker that registers a timer while it is woken, and a reset meanwhile.
     m15_wakers_run_without_the_lock(None) {
         let own = timers(&Arc::new(Watch::new()));
-        let again = Again { timers: own.reference(), wakes: AtomicUsize::new(0) };
+        let again = Again { timers: own.at_hand(), wakes: AtomicUsize::new(0) };
         let again = std::sync::Arc::new(again);
         let key: Key = own.insert(SECOND, Waker::from(again.clone()), true).unwrap();
-        let resetter = own.reference();
+        let resetter = own.at_hand();
         let reset = spawn(move || resetter.reset(key, 2 * SECOND, false));
         own.fire(SECOND, &mut Vec::new());
         let next = if reset.join().unwrap() { 2 * SECOND } else { 3 * SECOND };
