@@ -268,8 +268,8 @@ impl Stealers {
     pub(crate) fn drain(&self) -> Option<Runnable> {
         let steal = |from: &Stealer<Runnable>| until_settled(|| from.steal());
         let laid_out = if self.laid_out() > 0 { steal(&self.laid_out) } else { None };
-        let both = [&self.spawned, &self.woken].into_iter().filter_map(Visible::stealer);
-        laid_out.or_else(|| both.into_iter().find_map(steal))
+        let mut both = [&self.spawned, &self.woken].into_iter().filter_map(Visible::stealer);
+        laid_out.or_else(|| both.find_map(steal))
     }
 }
 

@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const MUCH: usize = 1 << 10;
 
 /// Which end is popped.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     NewestFirst,
     OldestFirst,
