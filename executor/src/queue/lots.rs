@@ -4,8 +4,9 @@
 //! memory with the deque's ends goes over to them and back to the owner, who pushes or pops there. That costs both
 //! about as much as a small task. From a deque that is first in first out, a hundred go with one exchange. So
 //! if a worker has more spawned tasks than its cache holds, a thief *asks*, and the owner moves a *lot* of its oldest
-//! ones to `laid_out`, at its next push or fairness tick. As few as that must not be asked for: what was spawned
-//! just now is in the owner's cache, and to move it costs more than to run it.
+//! ones to `laid_out`, at its next push or fairness tick. Who takes a lot asks for the next one at once, for it to
+//! be there in time. Of fewer tasks nothing must be asked for: what was spawned just now is in the owner's cache,
+//! and to move it costs more than to run it.
 //!
 //! They do not go to `woken`: a task that is woken would stand behind hundreds there, of which the owner
 //! takes one in 93 picks while the flood lasts. Where they are they count as spawned, and as older than
@@ -106,7 +107,8 @@ impl LocalQueue {
             let line = victim.woken.stealer()?;
             return until_settled(|| line.steal_batch_with_limit_and_pop(own, LOT));
         }
-        victim.request.0.store(NOT_ASKED, Ordering::Relaxed);
+        // Once this one is worked off, the next is to be there.
+        victim.request.0.store(ASKED, Ordering::Relaxed);
         self.has_laid_out.set(true);
         until_settled(|| victim.laid_out.steal_batch_with_limit_and_pop(&self.laid_out, LOT))
     }

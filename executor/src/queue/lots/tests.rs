@@ -49,8 +49,10 @@ fn who_was_asked_lays_out_its_oldest_tasks_at_its_next_push() {
     let lot = takes_lot(&victim);
     assert_eq!(lot.len(), LOT / 2);
     assert!(lot.iter().all(|&number| number < LOT), "{lot:?}");
-    assert_eq!(flood(&victim), Flood::Closed, "the next one has to ask again");
     assert_eq!(victim.stealers.len() + lot.len(), 2 * FLOOD);
+    assert_eq!(flood(&victim), Flood::Closed, "it has not heard that there is to be another");
+    victim.spawn([2 * FLOOD]);
+    assert_eq!(flood(&victim), Flood::LaidOut);
 }
 
 /// A flood of which a lot has been laid out.
