@@ -66,6 +66,8 @@ pub(crate) struct LocalQueue {
     laid_out: Worker<Runnable>,
     /// Whether there may be something in `laid_out`: cheaper than a look at that.
     has_laid_out: Cell<bool>,
+    /// How many lots were taken from others.
+    lots: u32,
     request: Request,
     /// How many picks there are before the next from the far ends.
     picks_left: u32,
@@ -103,6 +105,7 @@ impl LocalQueue {
             woken,
             laid_out,
             has_laid_out: Cell::new(false),
+            lots: 0,
             request,
             picks_left: FAIRNESS_INTERVAL - 1,
             rounds: 0,

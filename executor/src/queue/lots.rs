@@ -38,6 +38,9 @@ const LOT: usize = 256;
 /// they would stay in order, but it would take twice as long.
 const BATCH: usize = 64;
 
+/// How many lots a thief takes for each one that may be of woken tasks.
+const LINE_TURN: u32 = 4;
+
 const NOT_ASKED: u32 = 0;
 const ASKED: u32 = 1;
 const LAID_OUT: u32 = 2;
@@ -100,12 +103,19 @@ impl LocalQueue {
     /// Takes up to half of what another worker has laid out.
     ///
     /// Or of its woken tasks, if they stand in a long line: of those a flooded worker takes one in
-    /// 93 picks. Such a line comes about if others give it their tasks by way of the injector.
-    pub(crate) fn steal_lot(&self, victim: &Stealers) -> Option<Runnable> {
-        if victim.woken.len() > STEAL_LIMIT {
+    /// 93 picks. Such a line comes about if many of its timers fire meanwhile, or if others give it their
+    /// tasks by way of the injector. As long as there are tasks laid out, it is only each
+    /// [`LINE_TURN`]th time, and fewer: what has run there before, with its timer and its place in the registry,
+    /// costs a thief ten times as much as what has not.
+    pub(crate) fn steal_lot(&mut self, victim: &Stealers) -> Option<Runnable> {
+        self.lots = self.lots.wrapping_add(1);
+        let is_laid_out = victim.request.0.load(Ordering::Relaxed) == LAID_OUT;
+        let is_lines_turn = !is_laid_out || self.lots.is_multiple_of(LINE_TURN);
+        if is_lines_turn && victim.woken.len() > STEAL_LIMIT {
             let (own, _) = self.woken.shared()?;
             let line = victim.woken.stealer()?;
-            return until_settled(|| line.steal_batch_with_limit_and_pop(own, LOT));
+            let limit = if is_laid_out { STEAL_LIMIT } else { LOT };
+            return until_settled(|| line.steal_batch_with_limit_and_pop(own, limit));
         }
         // Once this one is worked off, the next is to be there.
         victim.request.0.store(ASKED, Ordering::Relaxed);

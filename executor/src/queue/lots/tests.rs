@@ -2,7 +2,7 @@
 
 use super::super::tests::{Queues, number, picks_until, task};
 use super::super::{FAIRNESS_INTERVAL, STEAL_LIMIT};
-use super::{BATCH, FLOOD, Flood, LOT};
+use super::{BATCH, FLOOD, Flood, LINE_TURN, LOT};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -146,16 +146,23 @@ fn of_a_flood_of_woken_tasks_a_lot_is_taken_unasked_in_their_order() {
 
 /// Of which its owner takes one in 93 picks.
 #[test]
-fn a_long_line_of_woken_tasks_is_taken_before_what_is_laid_out() {
+fn a_long_line_of_woken_tasks_has_its_turn_while_tasks_are_laid_out() {
     let (mut victim, mut thief) = (laid_out(), Queues::new());
     let woken = 2 * FLOOD;
     victim.wake(woken..=woken + STEAL_LIMIT);
-    assert_eq!(thief.local.steal_lot(&victim.stealers).map(number), Some(woken));
-    let line = Vec::from_iter(woken + 1..=woken + STEAL_LIMIT / 2);
-    assert_eq!(thief.drain(), line);
+    let mut takes = || {
+        let first = thief.local.steal_lot(&victim.stealers).map(number).expect("a task");
+        let lot = Vec::from_iter([first].into_iter().chain(std::iter::from_fn(|| thief.pick())));
+        // The owner hears that it is to lay out the next.
+        victim.spawn([0]);
+        lot
+    };
+    for _ in 1..LINE_TURN {
+        let lot = takes();
+        assert!(lot.len() >= LOT / 2 && lot.iter().all(|&number| number < woken), "{lot:?}");
+    }
+    assert_eq!(takes(), Vec::from_iter(woken..=woken + STEAL_LIMIT / 2));
     assert_eq!(flood(&victim), Flood::LaidOut, "there still is what was asked for");
-    let lot = takes_lot(&victim);
-    assert_eq!(HashSet::from_iter(lot), (0..LOT / 2).collect::<HashSet<_>>());
 }
 
 #[test]
