@@ -7,7 +7,7 @@
 //!   one path; first come first served would unfold the whole tree before it finishes a leaf (and
 //!   cost gigabytes).
 //! * `woken`, first in first out: what its tasks wake, yields, and what comes from outside.
-//! * `laid_out`, first in first out and mostly empty: the oldest of the spawned ones, of a worker that is
+//! * `laid_out`, first in first out, and empty but in a flood: the oldest of the spawned ones, of a worker that is
 //!   flooded with them, and what thieves took of those ([`lots`]).
 //!
 //! A **successor** is the first task that a running one wakes, if nothing is in `spawned`. It goes there, so it
@@ -66,7 +66,7 @@ pub(crate) struct LocalQueue {
     laid_out: Worker<Runnable>,
     /// Whether there may be something in `laid_out`: cheaper than a look at that.
     has_laid_out: Cell<bool>,
-    /// How many lots were taken from others.
+    /// How many times it wanted a lot of another's.
     lots: u32,
     request: Request,
     /// How many picks there are before the next from the far ends.

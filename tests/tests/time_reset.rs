@@ -201,12 +201,13 @@ fn resets_of_a_sleep_against_its_firing_lose_no_wake() {
             // Either it fired before it was reset, or it fires now; a fresh poll settles it.
             let _entered = runtime.handle().enter();
             let mut cx = Context::from_waker(&waker);
-            while Pin::new(&mut sleep).poll(&mut cx).is_pending() {
-                let wakes = count.wakes();
+            loop {
+                let before = count.wakes();
                 if Pin::new(&mut sleep).poll(&mut cx).is_ready() {
                     break;
                 }
-                count.wait_for(wakes.max(1));
+                // It is armed, so its wake is still to come.
+                count.wait_for(before + 1);
             }
         }
     });

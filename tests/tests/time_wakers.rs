@@ -175,14 +175,14 @@ impl Drop for Exploding {
 #[test]
 fn wakers_that_panic_when_woken_or_dropped_harm_no_other() {
     within(LONG, || {
-        let runtime = runtime(1);
+        let runtime = paused(1);
         let (count, counting) = CountingWaker::new();
         let handle = runtime.handle().clone();
         // In one poll, so that none of them is found to be due already.
         let sleeps = runtime.spawn(async move {
             let mut sleeps = Vec::new();
             for round in 0..100 {
-                let duration = Duration::from_millis(1);
+                let duration = SECOND;
                 sleeps.push(armed(&handle, duration, Exploding::new(round % 2 == 0).waker()));
                 sleeps.push(armed(&handle, duration, &counting));
             }

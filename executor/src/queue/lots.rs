@@ -5,8 +5,8 @@
 //! about as much as a small task. From a deque that is first in first out, a hundred go with one exchange. So
 //! if a worker has more spawned tasks than its cache holds, a thief *asks*, and the owner moves a *lot* of its oldest
 //! ones to `laid_out`, at its next push or fairness tick. Who takes a lot asks for the next one at once, for it to
-//! be there in time. Of fewer tasks nothing must be asked for: what was spawned just now is in the owner's cache,
-//! and to move it costs more than to run it.
+//! be there in time; an owner with half as many tasks refuses. Fewer must not be shared out so: what was spawned just
+//! now is in the owner's cache, and to move it costs more than to run it.
 //!
 //! They do not go to `woken`: a task that is woken would stand behind hundreds there, of which the owner
 //! takes one in 93 picks while the flood lasts. Where they are they count as spawned, and as older than
@@ -38,7 +38,7 @@ const LOT: usize = 256;
 /// they would stay in order, but it would take twice as long.
 const BATCH: usize = 64;
 
-/// How many lots a thief takes for each one that may be of woken tasks.
+/// Which of a thief's lots may be of woken tasks: each one of so many.
 const LINE_TURN: u32 = 4;
 
 const NOT_ASKED: u32 = 0;
@@ -109,7 +109,7 @@ impl LocalQueue {
     /// costs a thief ten times as much as what has not.
     pub(crate) fn steal_lot(&mut self, victim: &Stealers) -> Option<Runnable> {
         self.lots = self.lots.wrapping_add(1);
-        let is_laid_out = victim.request.0.load(Ordering::Relaxed) == LAID_OUT;
+        let is_laid_out = victim.laid_out() > 0;
         let is_lines_turn = !is_laid_out || self.lots.is_multiple_of(LINE_TURN);
         if is_lines_turn && victim.woken.len() > STEAL_LIMIT {
             let (own, _) = self.woken.shared()?;
@@ -140,7 +140,7 @@ impl Stealers {
     ///
     /// It does not look at the deques again unless it has to: each look takes their lines away from the owner.
     pub(crate) fn flood(&self, queued: usize) -> Flood {
-        if self.request.0.load(Ordering::Relaxed) == LAID_OUT {
+        if self.request.0.load(Ordering::Relaxed) == LAID_OUT && self.laid_out() > 0 {
             return Flood::LaidOut;
         }
         if queued < FLOOD {
@@ -155,7 +155,7 @@ impl Stealers {
 
     /// Asks the owner to lay out some of its tasks.
     pub(crate) fn ask(&self) {
-        if self.request.0.load(Ordering::Relaxed) == NOT_ASKED {
+        if self.request.0.load(Ordering::Relaxed) != ASKED {
             self.request.0.store(ASKED, Ordering::Relaxed);
         }
     }

@@ -147,22 +147,38 @@ fn of_a_flood_of_woken_tasks_a_lot_is_taken_unasked_in_their_order() {
 /// Of which its owner takes one in 93 picks.
 #[test]
 fn a_long_line_of_woken_tasks_has_its_turn_while_tasks_are_laid_out() {
-    let (mut victim, mut thief) = (laid_out(), Queues::new());
-    let woken = 2 * FLOOD;
-    victim.wake(woken..=woken + STEAL_LIMIT);
-    let mut takes = || {
-        let first = thief.local.steal_lot(&victim.stealers).map(number).expect("a task");
-        let lot = Vec::from_iter([first].into_iter().chain(std::iter::from_fn(|| thief.pick())));
-        // The owner hears that it is to lay out the next.
-        victim.spawn([0]);
-        lot
-    };
-    for _ in 1..LINE_TURN {
-        let lot = takes();
-        assert!(lot.len() >= LOT / 2 && lot.iter().all(|&number| number < woken), "{lot:?}");
+    for owner_answers in [true, false] {
+        let (mut victim, mut thief) = (laid_out(), Queues::new());
+        let woken = 2 * FLOOD;
+        victim.wake(woken..=woken + STEAL_LIMIT);
+        let mut takes = || {
+            let first = thief.local.steal_lot(&victim.stealers).map(number).expect("a task");
+            let lot =
+                Vec::from_iter([first].into_iter().chain(std::iter::from_fn(|| thief.pick())));
+            if owner_answers {
+                victim.spawn([0]);
+            }
+            lot
+        };
+        for _ in 1..LINE_TURN {
+            let lot = takes();
+            assert!(lot.iter().all(|&number| number < woken), "{lot:?}");
+        }
+        assert_eq!(takes(), Vec::from_iter(woken..=woken + STEAL_LIMIT / 2));
+        assert_ne!(victim.stealers.laid_out(), 0, "there still is what was asked for");
     }
-    assert_eq!(takes(), Vec::from_iter(woken..=woken + STEAL_LIMIT / 2));
-    assert_eq!(flood(&victim), Flood::LaidOut, "there still is what was asked for");
+}
+
+#[test]
+fn a_flood_is_over_with_the_last_task_and_the_next_one_can_be_asked_for() {
+    let mut victim = laid_out();
+    while victim.pick().is_some() {}
+    assert_eq!(flood(&victim), Flood::None);
+    victim.spawn(0..FLOOD);
+    assert_eq!(flood(&victim), Flood::Closed);
+    victim.stealers.ask();
+    victim.spawn([FLOOD]);
+    assert_eq!(flood(&victim), Flood::LaidOut);
 }
 
 #[test]
