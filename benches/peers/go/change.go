@@ -20,9 +20,17 @@ func timeoutChurn(reduction int) result {
 }
 
 func timeoutChurnLive(reduction int) result {
-	live := registerByMany(count(1_000_000, reduction))
+	return churnAmong(1_000_000, reduction)
+}
+
+func timeoutChurnLive10M(reduction int) result {
+	return churnAmong(10_000_000, reduction)
+}
+
+func churnAmong(live, reduction int) result {
+	timers := registerByMany(count(live, reduction))
 	took := churn(count(5_000, reduction))
-	stopAll(live)
+	stopAll(timers)
 	return took
 }
 

@@ -38,7 +38,9 @@ impl References {
     /// Looks for those that `options` let take part in any of these probes, and builds them.
     pub fn find(options: &Options, probes: &[ProbeInfo]) -> Self {
         let mut found = Self::default();
-        if !probes.iter().any(|probe| probe.kind == Kind::Case && options.selects(probe)) {
+        // None has any of the other guards.
+        let has_references = |probe: &ProbeInfo| probe.kind == Kind::Case || probe.timers;
+        if !probes.iter().any(|probe| has_references(probe) && options.selects(probe)) {
             return found;
         }
         if options.lets_take_part(rayon::NAME) {

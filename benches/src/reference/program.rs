@@ -1,8 +1,9 @@
 //! A program in another language, which measures itself.
 //!
-//! Called with `list` it prints its version and its cases; with a case, the number of workers and how many
-//! tenths below the full size, it warms up with a tenth of the work, does it, checks the result and
-//! prints what it took. Its process is alone while it runs, as a runtime in this one is.
+//! Called with `list` it prints its version and what it has, cases and guards; with one of those, the number of
+//! workers and how many tenths below the full size, it does the work, checks the result and prints the figures by
+//! their names. A case it warms up with a tenth of the work. Its process is alone while it runs, as a
+//! runtime in this one is.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -10,7 +11,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::child::Child;
-use crate::probe::{CPU, Contestant, ProbeInfo, Setup, WALL};
+use crate::probe::{Contestant, ProbeInfo, Setup};
 use crate::results::Measured;
 
 /// The program.
@@ -82,10 +83,11 @@ impl Contestant for Program {
         let arguments = [self.probes[probe].name, &workers, &reduction];
         let answer = ask(&self.path, &arguments).unwrap_or_else(|why| panic!("{why}"));
         let figure = |name| answer[name].as_f64().unwrap_or_else(|| panic!("{name} is missing"));
-        vec![figure(WALL.name), figure(CPU.name)].into()
+        let fields = self.probes[probe].fields.iter();
+        fields.map(|field| figure(field.name)).collect::<Vec<_>>().into()
     }
 
     fn memory(&self, _child: &Child) -> f64 {
-        unreachable!("it has no guards")
+        unreachable!("it has no guard of memory")
     }
 }
