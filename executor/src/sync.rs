@@ -110,6 +110,8 @@ pub(crate) enum Mutant {
     CancelInTwoSteps,
     /// Wakers are woken while the wheel is locked.
     WakeUnderLock,
+    /// The waker of a timer that is cancelled is dropped while the wheel is locked.
+    DropUnderLock,
     /// The end of a hold does not look whether all are idle.
     HoldEndsUnseen,
     /// A worker that goes to sleep does not turn the clock.

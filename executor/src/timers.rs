@@ -189,6 +189,11 @@ impl WorkerTimers {
             drop(self.inner.lock().wheel.cancel(key));
             return waker;
         }
+        if mutated(Mutant::DropUnderLock) {
+            let mut inner = self.inner.lock();
+            drop(inner.wheel.cancel(key));
+            return None;
+        }
         let mut inner = self.inner.lock();
         // `next` may be too early from now on: that costs a look, or a wake-up, and no more.
         let waker = inner.wheel.cancel(key);

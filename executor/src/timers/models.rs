@@ -5,7 +5,7 @@
 //! be neither dropped nor reset meanwhile. (Where an entry exists before it is inserted, there is
 //! something to check: tokio-rs/tokio#8252.)
 
-use super::{Lease, Source, TimersRef, VirtualTime, Watch, WorkerTimers};
+use super::{Lease, Source, TimersRef, VirtualTime, Watch, WorkerTimers, discard_waker};
 use crate::model::block_on;
 use crate::park::Parker;
 use crate::runtime::{Builder, Runtime};
@@ -67,6 +67,22 @@ impl Wake for Again {
         if self.wakes.fetch_add(1, Relaxed) == 0 {
             let _key = self.timers.insert(3 * SECOND, Waker::from(self.clone()), true).unwrap();
         }
+    }
+}
+
+/// Cancels another timer when it is dropped.
+struct CancelsOther {
+    timers: TimersRef,
+    other: Key,
+}
+
+impl Wake for CancelsOther {
+    fn wake(self: std::sync::Arc<Self>) {}
+}
+
+impl Drop for CancelsOther {
+    fn drop(&mut self) {
+        discard_waker(self.timers.cancel(self.other));
     }
 }
 
@@ -162,6 +178,21 @@ crate::model::models! {
         own.fire(3 * SECOND, &mut Vec::new());
         assert_eq!((again.wakes.load(Relaxed), own.next()), (2, NEVER));
     } fails with WakeUnderLock as twin_m15_wake_under_lock;
+
+    /// M15. A waker that cancels a timer while it is dropped, be it after a cancel or after a wake.
+    m15_wakers_are_dropped_without_the_lock(None) {
+        let own = timers(&Arc::new(Watch::new()));
+        let (wakes, counting) = counting();
+        let other = own.insert(SECOND, counting, true).unwrap();
+        let waker = std::sync::Arc::new(CancelsOther { timers: own.at_hand(), other });
+        let key = own.insert(SECOND, Waker::from(waker), true).unwrap();
+        let canceller = own.at_hand();
+        let cancel = spawn(move || discard_waker(canceller.cancel(key)));
+        own.fire(SECOND, &mut Vec::new());
+        cancel.join().unwrap();
+        assert!(wakes.0.load(Relaxed) <= 1);
+        assert_eq!((std::sync::Arc::strong_count(&wakes), own.next()), (1, NEVER));
+    } fails with DropUnderLock as twin_m15_drop_under_lock;
 
     /// M16, with a virtual clock: a hold ends while the only worker goes to sleep. One of the two
     /// finds that all are idle, and turns the clock.
