@@ -190,8 +190,7 @@ impl WorkerTimers {
             return waker;
         }
         if mutated(Mutant::DropUnderLock) {
-            let mut inner = self.inner.lock();
-            drop(inner.wheel.cancel(key));
+            drop(self.inner.lock().wheel.cancel(key));
             return None;
         }
         let mut inner = self.inner.lock();

@@ -178,13 +178,12 @@ fn wakers_that_panic_when_woken_or_dropped_harm_no_other() {
         let runtime = paused(1);
         let (count, counting) = CountingWaker::new();
         let handle = runtime.handle().clone();
-        // In one poll, so that none of them is found to be due already.
+        // In one poll, during which the clock stands.
         let sleeps = runtime.spawn(async move {
             let mut sleeps = Vec::new();
             for round in 0..100 {
-                let duration = SECOND;
-                sleeps.push(armed(&handle, duration, Exploding::new(round % 2 == 0).waker()));
-                sleeps.push(armed(&handle, duration, &counting));
+                sleeps.push(armed(&handle, SECOND, Exploding::new(round % 2 == 0).waker()));
+                sleeps.push(armed(&handle, SECOND, &counting));
             }
             // In a net as well: a sleep that is dropped, and one that is due already.
             drop(armed(&handle, SECOND, Exploding::new(false).waker()));

@@ -75,7 +75,7 @@ func sleepInARow(length time.Duration, times int, sleep func()) []float64 {
 }
 
 // drift: how far each tick of a ticker is from where it belongs. A tick that the ticker drops, as it does
-// when nobody has taken the one before, puts all that follow a period late.
+// when it is a period late, puts all that follow a period late.
 func drift(_, reduction int) map[string]float64 {
 	const period = time.Millisecond
 	ticks := count(10_000, reduction)

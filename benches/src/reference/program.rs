@@ -37,7 +37,7 @@ impl Program {
         let cases: Vec<_> = cases.iter().filter_map(Value::as_str).map(str::to_owned).collect();
         if let Some(unknown) = cases.iter().find(|case| probes.iter().all(|one| one.name != **case))
         {
-            return Err(format!("there is no case {unknown}"));
+            return Err(format!("there is no case and no guard {unknown}"));
         }
         Ok(Self { name, path, version, cases, probes: probes.to_vec() })
     }
