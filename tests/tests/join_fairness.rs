@@ -23,6 +23,15 @@ fn pairs(over: Arc<AtomicBool>) -> Boxed<()> {
     })
 }
 
+/// Awaits each task as soon as it is spawned; as its joiner it is in no queue.
+fn spawned(over: Arc<AtomicBool>) -> Boxed<()> {
+    Box::pin(async move {
+        while !over.load(Relaxed) {
+            filch::spawn(async {}).await.unwrap();
+        }
+    })
+}
+
 /// Children that end only when it is over, so that one `join_all` is as long as it takes.
 fn row(over: Arc<AtomicBool>) -> Boxed<()> {
     let child = async |over: Arc<AtomicBool>| pairs(over).await;
@@ -99,6 +108,11 @@ fn a_loop_of_joins_leaves_others_their_turns() {
 }
 
 #[test]
+fn a_loop_of_awaited_spawns_leaves_others_their_turns() {
+    within(LONG, || [1, 2].map(|workers| assert_leaves_turns(workers, spawned)));
+}
+
+#[test]
 fn children_that_join_leave_others_their_turns() {
     within(LONG, || [1, 2].map(|workers| assert_leaves_turns(workers, row)));
 }
@@ -117,7 +131,7 @@ fn trees_of_join_alls_leave_others_their_turns() {
 #[test]
 fn a_root_that_joins_for_ever_leaves_tasks_their_turns() {
     within(LONG, || {
-        for hog in [pairs, row, wide_rows, trees] as [Hog; 4] {
+        for hog in [pairs, spawned, row, wide_rows, trees] as [Hog; 5] {
             let runtime = runtime(1);
             let over = Arc::<AtomicBool>::default();
             let last = over.clone();
@@ -136,7 +150,7 @@ fn a_root_that_joins_for_ever_leaves_tasks_their_turns() {
 #[test]
 fn a_task_that_joins_for_ever_hears_of_what_happens_to_it() {
     within(LONG, || {
-        for hog in [pairs, row, wide_rows, trees] as [Hog; 4] {
+        for hog in [pairs, spawned, row, wide_rows, trees] as [Hog; 5] {
             let runtime = runtime(1);
             let over = Arc::<AtomicBool>::default();
             let (begun, woken) = (Counter::new(), Event::new());

@@ -10,6 +10,7 @@ use filch::{Handle, Runtime, yield_now};
 use filch_tests::{Blocker, Counter, Event, LONG, runtime, within};
 use futures_lite::future::block_on;
 use std::future::{pending, poll_fn};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -182,6 +183,106 @@ fn woken_tasks_start_on_another_worker() {
                 started.spin_until(3)
             };
             block_on(runtime.spawn(busy)).unwrap()
+        });
+    });
+}
+
+/// Who wakes a parent that waits for its child, too.
+#[derive(Clone, Copy, PartialEq)]
+enum Sender {
+    /// The child, in the poll that lasts long.
+    Child,
+    /// Another thread, within the parent's own poll: nobody has a waker after that.
+    Thread,
+}
+
+/// Waits for a child that it has just spawned and for a message; gives how long the child, which computes
+/// until its parent has the message, took.
+async fn wait_for_both(sender: Sender, child_first: bool) -> Duration {
+    let started = Started::default();
+    let (send, mut receiver) = futures_channel::oneshot::channel();
+    let (mut by_child, mut by_thread) = match sender {
+        Sender::Child => (Some(send), None),
+        Sender::Thread => (None, Some(send)),
+    };
+    let (watched, mut times) = (started.clone(), None);
+    let mut child = filch::spawn(async move {
+        by_child.take().into_iter().for_each(|sender| sender.send(()).unwrap());
+        watched.spin_until(1)
+    });
+    poll_fn(|cx| {
+        let mut poll_child = |cx: &mut _| {
+            if times.is_none()
+                && let Poll::Ready(time) = Pin::new(&mut child).poll(cx)
+            {
+                times = Some(time.unwrap());
+            }
+        };
+        if child_first {
+            poll_child(cx);
+        }
+        let received = Pin::new(&mut receiver).poll(cx);
+        if received.is_pending() && !child_first {
+            poll_child(cx);
+        }
+        if let Some(sender) = by_thread.take() {
+            std::thread::spawn(move || sender.send(()).unwrap()).join().unwrap();
+        }
+        received.map(|message| message.unwrap())
+    })
+    .await;
+    started.add();
+    match times {
+        Some(time) => time,
+        None => child.await.unwrap(),
+    }
+}
+
+/// Its child's long poll is not its own.
+#[test]
+fn a_parent_that_was_sent_to_starts_on_another_worker() {
+    let _alone = alone();
+    within(LONG, || {
+        let runtime = runtime(2);
+        for sender in [Sender::Child, Sender::Thread] {
+            for child_first in [true, false] {
+                assert_prompt("a parent", || {
+                    block_on(runtime.spawn(wait_for_both(sender, child_first))).unwrap()
+                });
+            }
+        }
+    });
+}
+
+/// It waits for a task that another worker has taken, and then spawns one with a long poll.
+#[test]
+fn a_parent_does_not_wait_for_what_it_has_spawned_besides() {
+    let _alone = alone();
+    within(LONG, || {
+        let runtime = runtime(2);
+        assert_prompt("a parent", || {
+            let parent = async {
+                let started = Started::default();
+                let (watched, ready) = (started.clone(), started.clone());
+                let mut awaited = filch::spawn(async move { ready.add() });
+                let mut other = None;
+                poll_fn(|cx| {
+                    let polled = Pin::new(&mut awaited).poll(cx);
+                    if polled.is_pending() && other.is_none() {
+                        // The other worker has it, or comes for it.
+                        let watched = watched.clone();
+                        other = Some(filch::spawn(async move { watched.spin_until(2) }));
+                    }
+                    polled.map(Result::unwrap)
+                })
+                .await;
+                started.add();
+                match other {
+                    Some(other) => other.await.unwrap(),
+                    None => Duration::ZERO,
+                }
+            };
+            block_on(runtime.spawn(parent)).unwrap()
         });
     });
 }
