@@ -14,6 +14,7 @@ use crate::latch::Latch;
 use crate::options::value;
 use crate::peer::{self, Peer, Timers};
 use crate::probe::{Probe, Run, Scale, Setup};
+use crate::reference::bare;
 
 const HELP: &str = "\
 count RUNTIME OPERATION WORKERS REDUCTION
@@ -48,6 +49,7 @@ fn count(mut args: impl Iterator<Item = String>) -> Result<usize, String> {
         "filch" => on::<peer::filch::Filch>(&operation, &setup),
         "tokio" => on::<peer::tokio::Tokio>(&operation, &setup),
         "async-executor" => on::<peer::async_executor::AsyncExecutor>(&operation, &setup),
+        bare::NAME => operations_of(bare::run_once(&operation, scale), &operation),
         _ => Err(format!("no runtime is called {runtime}")),
     }
 }
@@ -57,6 +59,10 @@ fn on<P: Timers>(operation: &str, setup: &Setup) -> Result<usize, String> {
     probes.extend(cases::all());
     let found = probes.iter().find(|probe| probe.info().name == operation);
     let run = found.and_then(|probe| probe.run_once(setup));
+    operations_of(run, operation)
+}
+
+fn operations_of(run: Option<Run>, operation: &str) -> Result<usize, String> {
     run.map(Run::operations).ok_or_else(|| format!("no operation is called {operation}"))
 }
 

@@ -5,7 +5,7 @@
 //! | [`peer`] | what a runtime must offer to take part, and the adapter of each |
 //! | [`cases`] | throughput: how long a piece of work takes, per operation |
 //! | [`guards`] | the price: idle CPU, stranded tasks, fairness, latency, memory |
-//! | [`reference`](mod@reference) | the same work by other means: rayon, and programs in other languages |
+//! | [`reference`](mod@reference) | the floor, and the same work by other means: rayon, and programs in other languages |
 //! | [`count`] | one operation, many times, for those who count instructions |
 //! | [`counters`] | what a runtime counts about itself |
 //! | [`coroutine`] | libraries of coroutines, which are compared with the same driver |
@@ -240,16 +240,20 @@ mod tests {
         assert_eq!(rayon("case/fib"), ["tokio", "rayon"]);
         assert_eq!(rayon("spawn_detached"), ["tokio"]);
         assert_eq!(rayon("guard/"), ["tokio"]);
+        assert_eq!(rayon("remote_spawn"), ["tokio"]);
     }
 
     #[test]
-    fn rayon_finds_what_the_runtimes_find() {
-        let options = Options { only: Some(vec!["rayon".into()]), ..Options::default() };
-        let (chosen, _) = select(&options, contestants(), Some(References::find)).expect("rayon");
-        let setup = Setup { workers: 2, scale: Scale::reduced(2) };
-        for (index, probe) in chosen[0].probes().iter().enumerate() {
-            if chosen[0].takes_part(probe) {
-                assert_eq!(chosen[0].measure(index, &setup).figures.len(), 2, "{}", probe.name);
+    fn references_find_what_the_runtimes_find() {
+        for name in ["bare", "rayon"] {
+            let options = Options { only: Some(vec![name.into()]), ..Options::default() };
+            let (chosen, _) = select(&options, contestants(), Some(References::find)).expect(name);
+            let setup = Setup { workers: 2, scale: Scale::reduced(2) };
+            for (index, probe) in chosen[0].probes().iter().enumerate() {
+                if chosen[0].takes_part(probe) {
+                    let measured = chosen[0].measure(index, &setup);
+                    assert_eq!(measured.figures.len(), 2, "{}", probe.name);
+                }
             }
         }
     }

@@ -19,8 +19,8 @@ const RING: usize = 503;
 const END: usize = usize::MAX;
 
 /// `ring`: 503 tasks pass a token on, each into the mailbox of the next, 1 000 000 times. A mailbox is a
-/// word and its reader's waker: the least that there can be besides the wake and the poll, which are
-/// what is to be measured. Setting the ring up is not.
+/// word and its reader's waker, which is little besides the wake and the poll that are to be measured. Setting
+/// the ring up is not.
 pub fn words<P: Peer>(peer: &P, scale: Scale) -> Run {
     ring::<P, Word>(peer, scale)
 }

@@ -1,14 +1,15 @@
-//! What filch is looked at beside, but not compared with line by line: rayon, whose tasks are no futures,
-//! and programs in other languages that do the work of the same cases with the same parameters and checks.
+//! What filch is looked at beside, but not compared with line by line: an executor that has nothing to share; rayon,
+//! whose tasks are no futures; and programs in other languages that do the work of the same cases with the same
+//! parameters and checks.
 //!
 //! A program is built and run if its language is at hand; else the report says how to get it.
 
+pub(crate) mod bare;
 mod program;
 mod rayon;
 mod recipe;
 
 use std::fmt;
-use std::iter;
 
 use crate::options::Options;
 use crate::probe::{Contestant, Kind, ProbeInfo};
@@ -43,6 +44,9 @@ impl References {
         if !probes.iter().any(|probe| has_references(probe) && options.selects(probe)) {
             return found;
         }
+        if options.lets_take_part(bare::NAME) {
+            found.contestants.push(Box::new(bare::Floor::new(probes)));
+        }
         if options.lets_take_part(rayon::NAME) {
             found.contestants.push(Box::new(rayon::Rayon::new(probes)));
         }
@@ -61,6 +65,6 @@ impl References {
 
     /// The names of all, here or not.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        iter::once(rayon::NAME).chain(RECIPES.iter().map(|recipe| recipe.name))
+        [bare::NAME, rayon::NAME].into_iter().chain(RECIPES.iter().map(|recipe| recipe.name))
     }
 }
