@@ -18,6 +18,9 @@
 //! in a row it is the turn of the others. If there are no others it goes to `woken`, out of which a last
 //! task is taken with one barrier less.
 //!
+//! While there are spawned tasks, a woken one goes first only now and then; how often depends on whether such
+//! tasks end then ([`turns`]).
+//!
 //! Depth first starves whoever waits at the bottom or in the other deque, so every
 //! [`FAIRNESS_INTERVAL`]th pick is made from the far ends, in turn: the oldest woken, the injector,
 //! the oldest spawned (if none is, the injector again).
@@ -28,6 +31,7 @@ mod deque;
 mod lots;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
+mod turns;
 
 pub(crate) use lots::Flood;
 
@@ -37,6 +41,7 @@ use crate::unwind;
 use deque::{Deque, Order, Visible};
 use lots::Request;
 use std::cell::Cell;
+use turns::Turns;
 
 /// Every how many picks a worker looks at the far ends of its queues and at the injector.
 ///
@@ -77,6 +82,7 @@ pub(crate) struct LocalQueue {
     woke_at: u32,
     /// How many successors went on top since a pick found nothing in `spawned`.
     streak: u32,
+    turns: Turns,
 }
 
 /// The thieves' side.
@@ -111,6 +117,7 @@ impl LocalQueue {
             rounds: 0,
             woke_at: FAIRNESS_INTERVAL,
             streak: 0,
+            turns: Turns::new(),
         };
         (queue, stealers)
     }
@@ -167,10 +174,37 @@ impl LocalQueue {
 
     #[inline]
     fn pick_next(&mut self) -> Option<Runnable> {
-        self.spawned.pop().or_else(|| {
-            self.streak = 0;
-            self.take_laid_out().or_else(|| self.woken.pop())
-        })
+        if self.turns.is_due() { self.pick_in_turn() } else { self.pick_spawned() }
+    }
+
+    /// The next task to run: a woken one, if it is on trial.
+    #[inline(never)]
+    fn pick_in_turn(&mut self) -> Option<Runnable> {
+        if self.turns.begin()
+            && !self.spawned.is_empty()
+            && let Some(task) = self.woken.pop()
+        {
+            self.turns.begin_trial();
+            return Some(task);
+        }
+        self.pick_spawned()
+    }
+
+    /// The next task to run, a spawned one if there is any. No turn is due.
+    #[inline]
+    fn pick_spawned(&mut self) -> Option<Runnable> {
+        if let Some(task) = self.spawned.pop() {
+            self.turns.count_pick();
+            return Some(task);
+        }
+        self.streak = 0;
+        self.take_laid_out().or_else(|| self.woken.pop())
+    }
+
+    /// A task that was pending once has ended here.
+    #[inline]
+    pub(crate) fn note_end(&mut self) {
+        self.turns.note_end();
     }
 
     /// Counts a task as picked that was in no queue. Not if the next pick [looks at the far
@@ -207,6 +241,7 @@ impl LocalQueue {
     #[cold]
     fn pick_fairly(&mut self, injector: &Injector<Runnable>) -> Option<Runnable> {
         self.begin_round();
+        self.turns.judge();
         if self.request.is_open() {
             self.lay_out();
         }

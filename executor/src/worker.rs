@@ -193,6 +193,7 @@ impl Core {
     /// Takes a task out of the registry that it was entered in.
     #[inline]
     pub(crate) fn forget(&mut self, slot: Slot) {
+        self.queue.note_end();
         let registry = &self.handle.shared().workers[slot.worker as usize].registry;
         if slot.worker as usize == self.index {
             self.registrar.forget(registry, slot.index);
