@@ -14,7 +14,8 @@
 //!
 //! [`run`] drives one future and the tasks that it spawns; [`Runtime`] does so for longer;
 //! [`Handle`] spawns from any thread. [`JoinHandle`] is the future of a task's result, [`JoinGroup`]
-//! that of the results of many tasks, spawned by [`spawn_many`]. [`join()`] divides a piece of work. [`sleep`] waits and gives a value, [`timeout`] limits a future's time,
+//! that of the results of many tasks, spawned by [`spawn_many`]; [`spawn_detached`] is for those that nobody
+//! waits for. [`join()`] divides a piece of work. [`sleep`] waits and gives a value, [`timeout`] limits a future's time,
 //! [`interval`] ticks; [`Builder::start_paused`] makes time virtual, for tests. The module
 //! [`coroutine`] is about computations that give values out and take values in on their way.
 //!
@@ -99,7 +100,7 @@ pub use join::{join, join_all};
 pub use runtime::{Builder, EnterGuard, Handle, NoRuntime, Runtime, ShutdownReport, run};
 #[cfg(feature = "blocking")]
 pub use spawn::spawn_blocking;
-pub use spawn::{YieldNow, spawn, spawn_many, yield_now};
+pub use spawn::{YieldNow, spawn, spawn_detached, spawn_many, yield_now};
 pub use stats::{Metrics, WorkerMetrics};
 pub use task::{AbortHandle, JoinError, JoinGroup, JoinHandle, JoinOutputs, TaskId};
 pub use time::{

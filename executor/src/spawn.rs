@@ -41,6 +41,38 @@ where
     }
 }
 
+/// Spawns a task that nobody waits for, on the current runtime.
+///
+/// It is what [`spawn`] is whose handle is dropped at once, and cheaper: what is never made need not be given up.
+/// Since nobody takes it, the future has no output but `()`; what may fail deals with that itself. A
+/// panic is counted, and reported as [`Builder::on_unhandled_panic`](crate::Builder::on_unhandled_panic) says.
+///
+/// # Panics
+///
+/// Outside a runtime: "no running event loop". See [`Handle::spawn_detached`] for spawning from anywhere.
+///
+/// ```
+/// use std::sync::mpsc;
+///
+/// let (says, said) = mpsc::channel();
+/// filch::run(async {
+///     filch::spawn_detached(async move { says.send("done").unwrap() });
+///     while said.try_recv().is_err() {
+///         filch::yield_now().await;
+///     }
+/// });
+/// ```
+#[track_caller]
+#[inline]
+pub fn spawn_detached<F>(future: F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    if let Err(future) = context::spawn_local(future, Core::spawn_detached) {
+        Handle::current().spawn_detached(future);
+    }
+}
+
 /// Runs a closure that blocks, on a thread made for that.
 ///
 /// The threads are those of the `blocking` crate: they are shared by the whole process, started

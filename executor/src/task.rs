@@ -114,6 +114,18 @@ where
     (runnable, JoinHandle::new(owner, TaskId::next()))
 }
 
+/// Makes a task without a handle, scheduled for the first time.
+#[inline]
+pub(crate) fn new_detached<F, S>(future: F, scheduler: S, kept: Option<&mut Blocks>) -> Runnable
+where
+    F: Future<Output = ()> + Send + 'static,
+    S: Schedule,
+{
+    let (task, owner) = cell::allocate(future, scheduler, kept);
+    owner.detach_new(&task);
+    task
+}
+
 /// Makes a task, scheduled for the first time, for a [`JoinGroup`].
 #[inline]
 pub(crate) fn new_member<F, S>(future: F, scheduler: S) -> (Runnable, JoinOwner<F::Output>)

@@ -102,6 +102,17 @@ impl Core {
         handle
     }
 
+    /// The same without a handle.
+    #[inline]
+    pub(crate) fn spawn_detached<F>(&mut self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let backref = Backref::new(self.handle.shared());
+        let task = task::new_detached(future, backref, Some(&mut self.blocks));
+        self.push_spawned(task);
+    }
+
     /// Queues a task on top.
     #[inline]
     pub(crate) fn push_spawned(&mut self, task: Runnable) {

@@ -69,7 +69,7 @@ impl Peer for Filch {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        drop(filch::spawn(future));
+        filch::spawn_detached(future);
     }
 
     fn spawn_on<F>(handle: &Handle, future: F) -> Join<F::Output>
@@ -84,7 +84,7 @@ impl Peer for Filch {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        drop(handle.spawn(future));
+        handle.spawn_detached(future);
     }
 
     fn join<A, B>(a: A, b: B) -> impl Future<Output = (A::Output, B::Output)> + Send

@@ -85,6 +85,14 @@ impl Runtime {
         self.handle.spawn(future)
     }
 
+    /// Spawns a task that nobody waits for; see [`spawn_detached`](crate::spawn_detached()).
+    pub fn spawn_detached<F>(&self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.handle.spawn_detached(future);
+    }
+
     /// Spawns a task for each future of an iterator; see [`spawn_many`](crate::spawn_many()).
     pub fn spawn_many<I>(&self, futures: I) -> JoinGroup<<I::Item as Future>::Output>
     where
@@ -250,6 +258,25 @@ impl Handle {
         let (task, handle) = task::new(future, Backref::new(&self.shared));
         self.push(task);
         handle
+    }
+
+    /// Spawns a task that nobody waits for; see [`spawn_detached`](crate::spawn_detached()).
+    ///
+    /// May be called on any thread. On a runtime that shuts down or is gone the future is dropped, as with
+    /// [`spawn`](Self::spawn).
+    ///
+    /// ```
+    /// let runtime = filch::Runtime::new()?;
+    /// let (says, said) = std::sync::mpsc::channel();
+    /// runtime.handle().spawn_detached(async move { says.send("done").unwrap() });
+    /// assert_eq!(said.recv(), Ok("done"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn spawn_detached<F>(&self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.push(task::new_detached(future, Backref::new(&self.shared), None));
     }
 
     /// Spawns a task for each future of an iterator; see [`spawn_many`](crate::spawn_many()).

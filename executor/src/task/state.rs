@@ -501,6 +501,13 @@ impl State {
         }
     }
 
+    /// Gives up the handle of a [new](Self::new) task, before anybody else can reach it.
+    #[inline]
+    pub(crate) fn detach_new(&self) {
+        // Ordering: Relaxed, as nobody reads it before the task is published.
+        self.0.store(WAKE_ONE | reserve_less(0), Ordering::Relaxed);
+    }
+
     /// Gives up the handle of a complete task whose output is gone. True: the caller has to free
     /// the task.
     #[inline]

@@ -102,6 +102,15 @@ impl<T> JoinOwner<T> {
         self.task == task.0
     }
 
+    /// Gives up the right to a task that was made just now: its `Runnable`, which is lent for this, is all that
+    /// leads to it.
+    #[inline]
+    pub(in crate::task) fn detach_new(self, task: &Runnable) {
+        debug_assert!(self.is_of(task));
+        self.header().state.detach_new();
+        mem::forget(self);
+    }
+
     pub(in crate::task) fn is_finished(&self) -> bool {
         self.state().is_complete()
     }
