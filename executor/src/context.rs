@@ -131,7 +131,7 @@ pub(crate) fn push_woken(shared: usize, task: Runnable) -> Option<Runnable> {
 /// Gives a spawned task to this thread's core, if the thread works for the runtime.
 #[inline]
 pub(crate) fn push_spawned(shared: &Arc<Shared>, task: Runnable) -> Option<Runnable> {
-    give(task, |core| Arc::ptr_eq(core.handle.shared(), shared), Core::push_spawned).err()
+    give(task, |core| Arc::ptr_eq(core.handle.shared(), shared), Core::push_new).err()
 }
 
 /// Whether this thread works for the runtime, or is [without its core](without_core): then it cannot

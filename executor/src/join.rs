@@ -140,7 +140,7 @@ impl<T: Send + 'static> Child<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        Self { handle: crate::spawn(future) }
+        Self { handle: crate::spawn::on_top(future) }
     }
 
     /// Its output; runs it here, if nobody else does.

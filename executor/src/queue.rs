@@ -7,7 +7,7 @@
 //!   one path; first come first served would unfold the whole tree before it finishes a leaf (and
 //!   cost gigabytes).
 //! * `woken`, first in first out: what its tasks wake, yields, and what comes from outside.
-//! * `laid_out`, first in first out, and empty but in a flood: the oldest of the spawned ones, of a worker that is
+//! * `laid_out`, first in first out, and empty but in a flood: some of the spawned ones, of a worker that is
 //!   flooded with them, and what thieves took of those ([`lots`]).
 //!
 //! A **successor** is the first task that a running one wakes, if nothing is in `spawned`. It goes there, so it
@@ -48,8 +48,9 @@ use turns::Turns;
 /// A task that is runnable on a worker waits at most `3 * FAIRNESS_INTERVAL * (n + 1)` polls of
 /// that worker, where `n` is the number of tasks that were ahead of it in its queue. A task from
 /// outside may wait so twice: with what was ahead of it in the injector, and then, since a worker
-/// takes several at a time, with what that worker had been woken for. Of a flood of spawned tasks that
-/// is laid out for thieves, up to sixty-three younger ones may be ahead of a task, too.
+/// takes several at a time, with what that worker had been woken for. Where a flood of spawned tasks is laid
+/// out for thieves, what lies there and what does not have their turns by turns: a spawned task may wait twice as
+/// long, and up to sixty-three younger ones may be ahead of it, too.
 ///
 /// The children that joins poll inside of a poll are a part of it. While something is queued, or if there
 /// are other workers, they make it 2 ms longer (8 ms if nobody is seen to wait), or as long as some
@@ -74,6 +75,10 @@ pub(crate) struct LocalQueue {
     /// How many times it wanted a lot of another's.
     lots: u32,
     request: Request,
+    /// How many tasks it has laid out of the lot that it was asked for, as they were spawned.
+    laid: usize,
+    /// What `picks_left` was at the last spawn since it was asked; else more than it is.
+    spawned_at: u32,
     /// How many picks there are before the next from the far ends.
     picks_left: u32,
     /// How many of those there were.
@@ -113,6 +118,8 @@ impl LocalQueue {
             has_laid_out: Cell::new(false),
             lots: 0,
             request,
+            laid: 0,
+            spawned_at: FAIRNESS_INTERVAL,
             picks_left: FAIRNESS_INTERVAL - 1,
             rounds: 0,
             woke_at: FAIRNESS_INTERVAL,
@@ -125,11 +132,15 @@ impl LocalQueue {
     /// Puts a task on top: it is the next to run.
     #[inline]
     pub(crate) fn push_spawned(&mut self, task: Runnable) {
-        unwind::never(|| {
-            self.spawned.push(task);
-            if self.request.is_open() {
-                self.lay_out();
-            }
+        unwind::never(|| self.spawned.push(task));
+    }
+
+    /// Puts a task on top that was spawned just now, unless a thief has asked for some.
+    #[inline]
+    pub(crate) fn push_new(&mut self, task: Runnable) {
+        unwind::never(|| match self.request.is_open() {
+            true => self.lay_out_new(task),
+            false => self.spawned.push(task),
         });
     }
 
@@ -234,6 +245,7 @@ impl LocalQueue {
     pub(crate) fn begin_round(&mut self) {
         self.picks_left = FAIRNESS_INTERVAL - 1;
         self.woke_at = FAIRNESS_INTERVAL;
+        self.spawned_at = FAIRNESS_INTERVAL;
         self.rounds = self.rounds.wrapping_add(1);
     }
 
@@ -250,12 +262,17 @@ impl LocalQueue {
         let task = match self.rounds % 3 {
             0 => self.woken.pop(),
             1 => self.take_injected(injector),
-            _ => {
-                let oldest = self.take_laid_out().or_else(|| self.spawned.pop_oldest());
-                oldest.or_else(|| self.take_injected(injector))
-            }
+            _ => self.take_old_spawned().or_else(|| self.take_injected(injector)),
         };
         task.or_else(|| self.pick_next())
+    }
+
+    /// One of the oldest spawned tasks: by turns of those that are laid out, and of the others.
+    fn take_old_spawned(&mut self) -> Option<Runnable> {
+        match self.rounds.is_multiple_of(2) {
+            true => self.take_laid_out().or_else(|| self.spawned.pop_oldest()),
+            false => self.spawned.pop_oldest().or_else(|| self.take_laid_out()),
+        }
     }
 
     /// Takes a batch from the injector, and one of them to run.

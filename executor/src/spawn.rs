@@ -15,8 +15,8 @@ use std::task::{Context, Poll};
 ///
 /// The task is queued on top of the calling worker's queue: of the tasks that one poll spawns, the
 /// last one runs first, right after that poll, unless another worker takes it before. Every 31st
-/// pick of a worker goes to a task that has waited long instead. Dropping the handle detaches the
-/// task.
+/// pick of a worker goes to a task that has waited long instead. (Of tasks by the ten thousand, some are
+/// put aside for other workers.) Dropping the handle detaches the task.
 ///
 /// # Panics
 ///
@@ -36,6 +36,20 @@ where
     F::Output: Send + 'static,
 {
     match context::spawn_local(future, Core::spawn) {
+        Ok(handle) => handle,
+        Err(future) => Handle::current().spawn(future),
+    }
+}
+
+/// [`spawn`], if possible to where its parent finds it again.
+#[track_caller]
+#[inline]
+pub(crate) fn on_top<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    match context::spawn_local(future, Core::spawn_on_top) {
         Ok(handle) => handle,
         Err(future) => Handle::current().spawn(future),
     }

@@ -89,9 +89,22 @@ impl Core {
         Arc::as_ptr(self.handle.shared()).addr() == address
     }
 
-    /// Spawns a task: it is the next to run here, unless somebody takes it.
+    /// Spawns a task: it is the next to run here, unless somebody takes it or has asked for some.
     #[inline]
     pub(crate) fn spawn<F>(&mut self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let backref = Backref::new(self.handle.shared());
+        let (task, handle) = task::new_in(&mut self.blocks, future, backref);
+        self.push_new(task);
+        handle
+    }
+
+    /// Spawns a task that stays on top, whatever thieves have asked for.
+    #[inline]
+    pub(crate) fn spawn_on_top<F>(&mut self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -110,7 +123,14 @@ impl Core {
     {
         let backref = Backref::new(self.handle.shared());
         let task = task::new_detached(future, backref, Some(&mut self.blocks));
-        self.push_spawned(task);
+        self.push_new(task);
+    }
+
+    /// Queues a task that was spawned just now.
+    #[inline]
+    pub(crate) fn push_new(&mut self, task: Runnable) {
+        self.queue.push_new(task);
+        self.notify();
     }
 
     /// Queues a task on top.

@@ -3,13 +3,16 @@
 //! From `spawned`, last in first out, thieves can take only task by task, and for each one the line of
 //! memory with the deque's ends goes over to them and back to the owner, who pushes or pops there. That costs both
 //! about as much as a small task. From a deque that is first in first out, a hundred go with one exchange. So
-//! if a worker has more spawned tasks than its cache holds, a thief *asks*, and the owner moves a *lot* of its oldest
-//! ones to `laid_out`, at its next push or fairness tick. Who takes a lot asks for the next one at once, for it to
-//! be there in time; an owner with half as many tasks refuses. Fewer must not be shared out so: what was spawned just
-//! now is in the owner's cache, and to move it costs more than to run it.
+//! if a worker has more spawned tasks than its cache holds, a thief *asks*, and the owner lays out a *lot*: while a
+//! task of its goes on spawning, what that spawns goes to `laid_out` at once, which costs nothing; else a lot of its
+//! oldest tasks is moved there at its next fairness tick. Who takes a lot asks for the next one at once, for it to
+//! be there in time; an owner with half as many tasks refuses. Without a flood nothing must be shared out so: what was
+//! spawned just now is in the owner's cache, and to move it costs more than to run it.
+//!
+//! A task that spawns one in each poll, and may wait for it, keeps it: it had better be the next to run.
 //!
 //! They do not go to `woken`: a task that is woken would stand behind hundreds there, of which the owner
-//! takes one in 93 picks while the flood lasts. Where they are they count as spawned, and as older than
+//! takes one in 93 picks while the flood lasts. Where they are they count as spawned, and the owner runs them after
 //! what is in `spawned`. A thief keeps them apart from its own woken tasks, too.
 //!
 //! Receiver-initiated sharing is that of Acar, Charguéraud and Rainey, "Scheduling Parallel Programs by Work
@@ -72,21 +75,50 @@ pub(crate) enum Flood {
 }
 
 impl LocalQueue {
-    /// Answers a thief.
+    /// Answers a thief with a task that was spawned just now, if the one that runs goes on spawning.
+    #[inline(never)]
+    pub(super) fn lay_out_new(&mut self, task: Runnable) {
+        let goes_on = self.spawned_at == self.picks_left;
+        self.spawned_at = self.picks_left;
+        if !goes_on || self.laid == 0 && self.refuses() {
+            return self.spawned.push(task);
+        }
+        self.laid_out.push(task);
+        self.has_laid_out.set(true);
+        self.laid += 1;
+        if self.laid == LOT {
+            self.answer(LAID_OUT);
+        }
+    }
+
+    /// Answers a thief with the oldest tasks.
     #[cold]
-    pub(super) fn lay_out(&self) {
-        let flood = self.spawned.shared().filter(|(_, oldest)| oldest.len() >= FLOOD / 2);
-        let Some((_, oldest)) = flood else {
-            // Nor is there a flood for who asks: it has ebbed away.
-            return self.request.0.store(NOT_ASKED, Ordering::Relaxed);
-        };
+    pub(super) fn lay_out(&mut self) {
+        if self.refuses() {
+            return;
+        }
+        let Some((_, oldest)) = self.spawned.shared() else { return };
         let move_some = || oldest.steal_batch_with_limit_and_pop(&self.laid_out, BATCH);
         for _ in 0..LOT / BATCH {
             let Some(task) = until_settled(move_some) else { break };
             self.laid_out.push(task);
         }
         self.has_laid_out.set(true);
-        self.request.0.store(LAID_OUT, Ordering::Relaxed);
+        self.answer(LAID_OUT);
+    }
+
+    /// Refuses, if it has not that many tasks any more; nor is there a flood for who asks, then.
+    fn refuses(&mut self) -> bool {
+        let queued = self.spawned.shared().map_or(0, |(_, oldest)| oldest.len());
+        if queued < FLOOD / 2 {
+            self.answer(NOT_ASKED);
+        }
+        queued < FLOOD / 2
+    }
+
+    fn answer(&mut self, answer: u32) {
+        self.laid = 0;
+        self.request.0.store(answer, Ordering::Relaxed);
     }
 
     /// The oldest of those that are laid out here.
@@ -131,7 +163,7 @@ impl Stealers {
         if NAPS { self.laid_out.len() } else { 0 }
     }
 
-    /// Where the oldest of the spawned tasks is.
+    /// Where a thief takes a spawned task: what is laid out comes first, else the oldest.
     pub(super) fn oldest(&self) -> Option<&Stealer<Runnable>> {
         if self.laid_out() > 0 { Some(&self.laid_out) } else { self.spawned.stealer() }
     }

@@ -60,7 +60,7 @@ impl Queues {
     }
 
     pub(super) fn spawn(&mut self, numbers: impl IntoIterator<Item = usize>) {
-        numbers.into_iter().for_each(|number| self.local.push_spawned(task(number)));
+        numbers.into_iter().for_each(|number| self.local.push_new(task(number)));
     }
 
     pub(super) fn wake(&mut self, numbers: impl IntoIterator<Item = usize>) {

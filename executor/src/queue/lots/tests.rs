@@ -38,28 +38,59 @@ fn a_flood_is_of_so_many_tasks_and_no_fewer() {
 }
 
 #[test]
-fn who_was_asked_lays_out_its_oldest_tasks_at_its_next_push() {
+fn who_was_asked_lays_out_what_it_spawns_next() {
     let mut victim = flooded();
-    victim.spawn(FLOOD..2 * FLOOD - 1);
+    victim.spawn(FLOOD..2 * FLOOD);
     assert_eq!(flood(&victim), Flood::Closed, "nobody has asked");
     victim.stealers.ask();
-    assert_eq!(flood(&victim), Flood::Closed, "it has not heard of it");
-    victim.spawn([2 * FLOOD - 1]);
+    let first = 2 * FLOOD;
+    victim.spawn([first]);
+    assert_eq!(victim.stealers.laid_out(), 0, "maybe it is the only one of its parent");
+    victim.spawn(first + 1..first + LOT);
+    assert_eq!(flood(&victim), Flood::Closed, "the lot is not complete");
+    assert_eq!(victim.stealers.laid_out(), LOT - 1);
+    victim.spawn([first + LOT]);
     assert_eq!(flood(&victim), Flood::LaidOut);
+    victim.spawn([first + LOT + 1]);
     let lot = takes_lot(&victim);
-    assert_eq!(lot.len(), LOT / 2);
-    assert!(lot.iter().all(|&number| number < LOT), "{lot:?}");
-    assert_eq!(victim.stealers.len() + lot.len(), 2 * FLOOD);
+    assert_eq!(lot, Vec::from_iter(first + 1..=first + LOT / 2), "in their order");
     assert_eq!(flood(&victim), Flood::Closed, "it has not heard that there is to be another");
-    victim.spawn([2 * FLOOD]);
+    victim.spawn(first + LOT + 2..first + 2 * LOT + 2);
     assert_eq!(flood(&victim), Flood::LaidOut);
+    assert_eq!(victim.pick(), Some(first + LOT + 1), "the last that was not laid out");
+    assert_eq!(victim.stealers.len() + lot.len() + 1, 2 * FLOOD + 2 * LOT + 2);
 }
 
-/// A flood of which a lot has been laid out.
-fn laid_out() -> Queues {
+/// Who spawns one in each poll may wait for it.
+#[test]
+fn a_task_that_spawns_one_task_in_each_poll_keeps_it() {
     let mut victim = flooded();
     victim.stealers.ask();
+    for number in FLOOD..FLOOD + FAIRNESS_INTERVAL as usize - 1 {
+        victim.spawn([number]);
+        assert_eq!(victim.pick(), Some(number));
+    }
+    assert_eq!(flood(&victim), Flood::Closed);
+    victim.picks(1);
+    assert_eq!(flood(&victim), Flood::LaidOut, "it answers at its fairness tick");
+    assert!(takes_lot(&victim).iter().all(|&number| number < LOT), "with its oldest");
+}
+
+/// A flood of which a lot has been laid out: the oldest.
+fn laid_out() -> Queues {
+    let mut victim = flooded();
     victim.spawn([FLOOD]);
+    victim.stealers.ask();
+    victim.local.lay_out();
+    assert_eq!(flood(&victim), Flood::LaidOut);
+    victim
+}
+
+/// The same, but what was spawned last.
+fn laid_out_new() -> Queues {
+    let mut victim = flooded();
+    victim.stealers.ask();
+    victim.spawn(FLOOD..=FLOOD + LOT);
     assert_eq!(flood(&victim), Flood::LaidOut);
     victim
 }
@@ -72,17 +103,21 @@ fn a_woken_task_does_not_wait_for_what_was_laid_out_before() {
     assert!(picks_until(&mut victim, woken) <= 3 * FAIRNESS_INTERVAL);
 }
 
+/// What is laid out and what is not take turns.
 #[test]
-fn what_is_laid_out_and_not_taken_waits_no_longer_than_in_its_queue() {
+fn what_is_laid_out_and_not_taken_waits_no_longer_than_documented() {
+    let bound = |ahead: usize| 2 * 3 * FAIRNESS_INTERVAL * (ahead as u32 + 1);
     for older in [0, 1, 5, BATCH, LOT - 1] {
         let ahead = older / BATCH * BATCH + BATCH - 1;
-        let bound = 3 * FAIRNESS_INTERVAL * (ahead as u32 + 1);
-        assert!(picks_until(&mut laid_out(), older) <= bound, "{older} are older");
+        assert!(picks_until(&mut laid_out(), older) <= bound(ahead), "{older} are older");
+        let new = FLOOD + 1 + older;
+        assert!(picks_until(&mut laid_out_new(), new) <= bound(older), "{older} are older");
+        assert!(picks_until(&mut laid_out_new(), older) <= bound(older), "{older} are older");
     }
 }
 
 #[test]
-fn what_is_laid_out_is_the_oldest_for_all_others_too() {
+fn what_is_laid_out_comes_first_for_all_others_too() {
     let (mut victim, mut thief) = (laid_out(), Queues::new());
     victim.wake([2 * FLOOD]);
     let stolen = [false, true].map(|many| thief.local.steal_from(&victim.stealers, many));
@@ -156,7 +191,7 @@ fn a_long_line_of_woken_tasks_has_its_turn_while_tasks_are_laid_out() {
             let lot =
                 Vec::from_iter([first].into_iter().chain(std::iter::from_fn(|| thief.pick())));
             if owner_answers {
-                victim.spawn([0]);
+                victim.local.lay_out();
             }
             lot
         };
@@ -177,7 +212,7 @@ fn a_flood_is_over_with_the_last_task_and_the_next_one_can_be_asked_for() {
     victim.spawn(0..FLOOD);
     assert_eq!(flood(&victim), Flood::Closed);
     victim.stealers.ask();
-    victim.spawn([FLOOD]);
+    victim.spawn(FLOOD..=FLOOD + LOT);
     assert_eq!(flood(&victim), Flood::LaidOut);
 }
 
@@ -202,7 +237,7 @@ fn each_task_runs_once_whoever_takes_it() {
         });
         let mut own = Vec::new();
         for number in 0..TASKS {
-            local.push_spawned(task(number));
+            local.push_new(task(number));
             if number.is_multiple_of(4) {
                 own.extend(local.pick(&injector).map(self::number));
             }
