@@ -3,8 +3,8 @@
 //! From `spawned`, last in first out, thieves can take only task by task, and for each one the line of
 //! memory with the deque's ends goes over to them and back to the owner, who pushes or pops there. That costs both
 //! about as much as a small task. From a deque that is first in first out, a hundred go with one exchange. So
-//! if a worker has more spawned tasks than its cache holds, a thief *asks*, and the owner lays out a *lot*: while a
-//! task of its goes on spawning, what that spawns goes to `laid_out` at once, which costs nothing; else a lot of its
+//! if a worker has more spawned tasks than its cache holds, a thief *asks*, and the owner lays out a *lot*: while one of
+//! its tasks goes on spawning, what that spawns goes to `laid_out` at once, which costs nothing; else a lot of its
 //! oldest tasks is moved there at its next fairness tick. Who takes a lot asks for the next one at once, for it to
 //! be there in time; an owner with half as many tasks refuses. Without a flood nothing must be shared out so: what was
 //! spawned just now is in the owner's cache, and to move it costs more than to run it.

@@ -4,7 +4,8 @@
 //! what it was woken for is still in the cache, and so is its memory, which the next task can have. (A thousand
 //! tasks that each ask a task of their own for something and end with the answer.) If it waits again, it had
 //! better find more at a time. (Ten thousand that all send to one.) Nobody knows that before, so it is
-//! tried: every so many picks a woken task goes first; half as many if it ended, else twice as many.
+//! tried: every so many picks a woken task goes first; half as many if it ended, else twice as many. (One from
+//! outside that has not run before counts as one that waits again.)
 
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
