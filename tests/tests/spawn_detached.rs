@@ -4,8 +4,9 @@
 use filch::Runtime;
 use filch_tests::event::wait_until_closed;
 use filch_tests::{Blocker, Counter, Event, LONG, explode, panic_text, runtime, within};
+use parking_lot::Mutex;
 use std::future::{pending, poll_fn};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::thread;
 
@@ -113,19 +114,19 @@ fn wakers_outlive_the_task_and_its_runtime() {
             let (wakers, polled, ended) = (wakers.clone(), polled.clone(), ended.clone());
             let mut polls = 0;
             runtime.spawn_detached(poll_fn(move |cx| {
-                wakers.lock().unwrap().push(cx.waker().clone());
+                wakers.lock().push(cx.waker().clone());
                 polls += 1;
                 polled.add();
                 if polls < 2 && !ended.is_set() { Poll::Pending } else { Poll::Ready(()) }
             }));
         }
         polled.wait_for(100);
-        wakers.lock().unwrap().clone().into_iter().for_each(Waker::wake);
+        wakers.lock().clone().into_iter().for_each(Waker::wake);
         polled.wait_for(200);
-        wakers.lock().unwrap().iter().for_each(Waker::wake_by_ref);
+        wakers.lock().iter().for_each(Waker::wake_by_ref);
         drop(runtime);
         ended.set();
-        let wakers = std::mem::take(&mut *wakers.lock().unwrap());
+        let wakers = std::mem::take(&mut *wakers.lock());
         wakers.iter().for_each(Waker::wake_by_ref);
         wakers.into_iter().for_each(Waker::wake);
         assert_eq!(polled.get(), 200);
