@@ -121,9 +121,7 @@ where
     F: Future<Output = ()> + Send + 'static,
     S: Schedule,
 {
-    let (task, owner) = cell::allocate(future, scheduler, kept);
-    owner.detach_new(&task);
-    task
+    cell::allocate_detached(future, scheduler, kept)
 }
 
 /// Makes a task, scheduled for the first time, for a [`JoinGroup`].

@@ -2,7 +2,7 @@
 //!
 //! # Rules of access
 //!
-//! 1. The memory is valid from `allocate` until `Vtable::free`. `free` is called once, by whoever
+//! 1. The memory is valid from `place` until `Vtable::free`. `free` is called once, by whoever
 //!    [`State`] tells that it gave up the last right: while the task is not complete the scheduler
 //!    side has one (as a [`Runnable`], a running worker, or the registry for an idle task); the
 //!    handle and every counted reference are one each.
@@ -15,7 +15,7 @@
 //!    handle may only compare the waker in it, and has to clear the bit to do more. If the bit was
 //!    set when the task completed, the slot is the completing worker's.
 //! 5. The *registry slot* is written and read by the run only (rule 2).
-//! 6. The scheduler handle is never written after `allocate`.
+//! 6. The scheduler handle is never written after `place`.
 //! 7. No code of others (poll, destructors, wakers) runs while a reference into the task is held
 //!    that rule 1 does not keep alive: wakers and outputs are moved out first.
 
@@ -125,10 +125,37 @@ where
     F::Output: Send + 'static,
     S: Schedule,
 {
+    let task = place(State::new(), future, scheduler, kept);
+    (Runnable(task), JoinOwner { task, output: PhantomData })
+}
+
+/// The same without a right to the outcome.
+#[inline]
+pub(super) fn allocate_detached<F, S>(
+    future: F,
+    scheduler: S,
+    kept: Option<&mut Blocks>,
+) -> Runnable
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    S: Schedule,
+{
+    Runnable(place(State::new_detached(), future, scheduler, kept))
+}
+
+/// Makes a task. The rights that its state counts are the caller's.
+#[inline]
+fn place<F, S>(state: State, future: F, scheduler: S, kept: Option<&mut Blocks>) -> NonNull<Header>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    S: Schedule,
+{
     let task = blocks::allocate(Layout::new::<Task<F, S>>(), kept).cast::<Task<F, S>>();
     let made = Task {
         header: Header {
-            state: State::new(),
+            state,
             vtable: Task::<F, S>::VTABLE,
             slot: UnsafeCell::new(Slot::NONE),
             join_waker: UnsafeCell::new(MaybeUninit::uninit()),
@@ -138,8 +165,7 @@ where
     };
     // SAFETY: the memory was asked for with the layout of just this type, and is nobody's yet.
     unsafe { task.write(made) };
-    let task = task.cast::<Header>();
-    (Runnable(task), JoinOwner { task, output: PhantomData })
+    task.cast()
 }
 
 impl<F, S> Task<F, S>

@@ -26,8 +26,8 @@
 //! * `COMPLETE` is set once, by the worker that ran the task, and never cleared. If no waker stands
 //!   in the join slot at that moment, setting it is the scheduler's very last access to a task that
 //!   somebody else still refers to.
-//! * `JOIN` is set at birth and cleared once, when the handle is dropped before completion, or
-//!   gives the task back after it.
+//! * `JOIN` is set at birth, if there is a handle, and cleared once, when the handle is dropped before
+//!   completion, or gives the task back after it.
 //! * `JOIN_WAKER` is set by the handle after it wrote the slot. As long as the task is not complete
 //!   the handle may clear it, to replace the waker or to take it away. If it is set when the task
 //!   completes, the slot is the completing worker's from then on, and so is a right to the task;
@@ -234,6 +234,11 @@ impl State {
         Self(AtomicU64::new(JOIN | WAKE_ONE | reserve_less(0)))
     }
 
+    /// The state of a task that is about to be queued and never has a handle.
+    pub(crate) fn new_detached() -> Self {
+        Self(AtomicU64::new(WAKE_ONE | reserve_less(0)))
+    }
+
     /// Reads the word, acquiring what its last writers published.
     #[inline]
     pub(crate) fn load(&self) -> Snapshot {
@@ -379,7 +384,8 @@ impl State {
     #[inline]
     pub(crate) fn complete_unjoined(&self, drawn: Drawn) -> bool {
         let left = reserve_less(drawn);
-        // Ordering: Acquire, pairs with the Release by which the handle and the last waker let go.
+        // Ordering: Acquire, pairs with the Release by which the handle, if there was one, and the last
+        // waker let go.
         // With no handle and no reference nobody is left who could make either again.
         if Snapshot(self.load().0 - left).is_unreachable() {
             return true;
@@ -499,13 +505,6 @@ impl State {
                 Err(word) => now = Snapshot(word),
             }
         }
-    }
-
-    /// Gives up the handle of a [new](Self::new) task, before anybody else can reach it.
-    #[inline]
-    pub(crate) fn detach_new(&self) {
-        // Ordering: Relaxed, as nobody reads it before the task is published.
-        self.0.store(WAKE_ONE | reserve_less(0), Ordering::Relaxed);
     }
 
     /// Gives up the handle of a complete task whose output is gone. True: the caller has to free

@@ -54,8 +54,15 @@ impl Drop for LeftJoinSlot {
 
 /// Gives up the handle's right to a complete task whose output is gone, and with it the right to the
 /// join slot, if that is this thread's to give up. True: the caller has to free the task.
+///
+/// # Safety
+///
+/// The caller has that right. It may touch the task afterwards only to free it.
+// Not by reference: an argument would have to be valid until the end, when the task may be gone.
 #[inline]
-fn release_join(task: NonNull<Header>, header: &Header) -> bool {
+unsafe fn release_join(task: NonNull<Header>) -> bool {
+    // SAFETY: the caller's right keeps the task valid until it is given up, in the last step.
+    let header = unsafe { header(task) };
     // The bit stays until the right is given up.
     let takes = || context::takes_join_slot(task.addr()) || mutated(Mutant::JoinSlotTakenTwice);
     if header.state.load().has_join_waker() && takes() {
@@ -100,15 +107,6 @@ impl<T> JoinOwner<T> {
     #[inline]
     pub(in crate::task) fn is_of(&self, task: &Runnable) -> bool {
         self.task == task.0
-    }
-
-    /// Gives up the right to a task that was made just now: its `Runnable`, which is lent for this, is all that
-    /// leads to it.
-    #[inline]
-    pub(in crate::task) fn detach_new(self, task: &Runnable) {
-        debug_assert!(self.is_of(task));
-        self.header().state.detach_new();
-        mem::forget(self);
     }
 
     pub(in crate::task) fn is_finished(&self) -> bool {
@@ -197,7 +195,8 @@ impl<T> JoinOwner<T> {
             // SAFETY: `take_outcome` wrote it.
             unsafe { place.assume_init() }
         });
-        if release_join(task, header) {
+        // SAFETY: the handle's right is this function's, and is not used again.
+        if unsafe { release_join(task) } {
             // SAFETY: `State` says that nobody else is left; the stage is empty.
             unsafe { free(task) };
         }
@@ -224,7 +223,8 @@ impl<T> Drop for JoinOwner<T> {
                         // Nobody can be told: the task's runtime may be gone.
                         dropped.unwrap_or_else(discard_payload);
                     }
-                    if release_join(self.task, header) {
+                    // SAFETY: the handle's right ends here.
+                    if unsafe { release_join(self.task) } {
                         // SAFETY: `State` says that nobody else is left; the stage is empty.
                         unsafe { free(self.task) };
                     }

@@ -408,10 +408,9 @@ fn every_transition_of_every_reachable_state_is_as_documented() {
 /// So the search above is about those, too.
 #[test]
 fn a_task_that_never_has_a_handle_is_one_whose_handle_was_given_up() {
-    let (later, at_once) = (State::new(), State::new());
-    assert_eq!(later.detach(), Detach::Detached);
-    at_once.detach_new();
-    assert_eq!(at_once.load(), later.load());
+    let word = State::new();
+    assert_eq!(word.detach(), Detach::Detached);
+    assert_eq!(word.load(), State::new_detached().load());
 }
 
 #[test]
