@@ -4,8 +4,8 @@
 //! memory with the deque's ends goes over to them and back to the owner, who pushes or pops there. That costs both
 //! about as much as a small task. From a deque that is first in first out, a hundred go with one exchange. So
 //! if a worker has more spawned tasks than its cache holds, a thief *asks*, and the owner lays out a *lot*: while one of
-//! its tasks goes on spawning, what that spawns goes to `laid_out` at once, which costs nothing; else a lot of its
-//! oldest tasks is moved there at its next fairness tick. Who takes a lot asks for the next one at once, for it to
+//! its tasks goes on spawning, what that spawns goes to `laid_out` at once, which costs nothing, until the lot is
+//! complete or the next fairness tick comes; if there is none of that by then, a lot of its oldest tasks is moved there. Who takes a lot asks for the next one at once, for it to
 //! be there in time; an owner with half as many tasks refuses. Without a flood nothing must be shared out so: what was
 //! spawned just now is in the owner's cache, and to move it costs more than to run it.
 //!
@@ -80,7 +80,7 @@ impl LocalQueue {
     pub(super) fn lay_out_new(&mut self, task: Runnable) {
         let goes_on = self.spawned_at == self.picks_left;
         self.spawned_at = self.picks_left;
-        if !goes_on || self.laid == 0 && self.refuses() {
+        if !goes_on || self.laid == 0 && !self.begins_lot() {
             return self.spawned.push(task);
         }
         self.laid_out.push(task);
@@ -94,7 +94,7 @@ impl LocalQueue {
     /// Answers a thief with the oldest tasks.
     #[cold]
     pub(super) fn lay_out(&mut self) {
-        if self.refuses() {
+        if !self.begins_lot() {
             return;
         }
         let Some((_, oldest)) = self.spawned.shared() else { return };
@@ -107,13 +107,27 @@ impl LocalQueue {
         self.answer(LAID_OUT);
     }
 
-    /// Refuses, if it has not that many tasks any more; nor is there a flood for who asks, then.
-    fn refuses(&mut self) -> bool {
+    /// Whether to lay out a lot; if not, it has answered.
+    fn begins_lot(&mut self) -> bool {
+        // If it has not that many tasks any more, it refuses; nor is there a flood for who asks, then.
         let queued = self.spawned.shared().map_or(0, |(_, oldest)| oldest.len());
         if queued < FLOOD / 2 {
             self.answer(NOT_ASKED);
+            return false;
         }
-        queued < FLOOD / 2
+        // What thieves leave must not pile up in front of what is older.
+        if self.laid_out.len() >= LOT {
+            self.answer(LAID_OUT);
+            return false;
+        }
+        true
+    }
+
+    /// Gives out what it has laid out of a lot.
+    pub(super) fn finish_lot(&mut self) {
+        if self.laid > 0 {
+            self.answer(LAID_OUT);
+        }
     }
 
     fn answer(&mut self, answer: u32) {

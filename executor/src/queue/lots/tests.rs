@@ -116,6 +116,60 @@ fn what_is_laid_out_and_not_taken_waits_no_longer_than_documented() {
     }
 }
 
+/// What thieves have left of a lot of new tasks, and behind it the oldest.
+fn laid_out_both() -> Queues {
+    let mut victim = laid_out_new();
+    takes_lot(&victim);
+    victim.local.lay_out();
+    assert_eq!(victim.stealers.laid_out(), LOT / 2 + LOT);
+    victim
+}
+
+#[test]
+fn an_old_task_waits_for_no_more_younger_ones_than_are_left_of_a_lot() {
+    for older in [0, 1, 5, BATCH, LOT - 1] {
+        let ahead = LOT - 1 + older / BATCH * BATCH + BATCH - 1;
+        let bound = 2 * 3 * FAIRNESS_INTERVAL * (ahead as u32 + 1);
+        assert!(picks_until(&mut laid_out_both(), older) <= bound, "{older} are older");
+    }
+}
+
+#[test]
+fn what_is_not_taken_does_not_pile_up() {
+    let mut victim = flooded();
+    for lot in 1..10 {
+        victim.stealers.ask();
+        victim.spawn(lot * FLOOD..=lot * FLOOD + LOT);
+        victim.stealers.ask();
+        victim.local.lay_out();
+        assert!(victim.stealers.laid_out() < 2 * LOT);
+        assert_eq!(flood(&victim), Flood::LaidOut);
+    }
+}
+
+#[test]
+fn a_lot_that_is_not_complete_by_the_fairness_tick_is_given_out_as_it_is() {
+    let mut victim = flooded();
+    victim.stealers.ask();
+    victim.spawn(FLOOD..FLOOD + LOT / 2);
+    assert_eq!(flood(&victim), Flood::Closed);
+    victim.picks(FAIRNESS_INTERVAL as usize);
+    assert_eq!(flood(&victim), Flood::LaidOut);
+    assert!(takes_lot(&victim).iter().all(|&number| number > FLOOD), "no older ones behind it");
+}
+
+#[test]
+fn a_lot_that_was_begun_and_given_away_is_not_gone_on_with() {
+    let mut victim = flooded();
+    victim.stealers.ask();
+    victim.spawn(FLOOD..FLOOD + LOT / 2);
+    // As a worker does that retires.
+    victim.drain();
+    victim.local.begin_round();
+    victim.spawn(0..LOT);
+    assert_eq!(victim.stealers.laid_out(), 0);
+}
+
 #[test]
 fn what_is_laid_out_comes_first_for_all_others_too() {
     let (mut victim, mut thief) = (laid_out(), Queues::new());
