@@ -7,7 +7,8 @@
 //!
 //! * **How long its last loot kept it busy**, per task. As long as that is more than
 //!   [`WORTH_STEALING`], it goes on stealing as soon as it runs dry. Otherwise it *backs off* and
-//!   tries again after a while, twice as long each time it does not pay.
+//!   tries again after a while, twice as long each time it does not pay. What lies between, by the
+//!   batch, may be more than it would have cost the victim, or may not: that is [compared](comparison).
 //! * **Whether that was one large task or several small ones.** The oldest spawned task may be the root
 //!   of a tree, so the first theft takes that one alone. If it kept the thief busy for less than
 //!   [`LARGE`], the next thefts take many at a time, which disturb the victim once and not once
@@ -19,8 +20,8 @@
 //!   taken at a time as a steal can; and if its queue has not grown for so long either, it is stuck,
 //!   and its queue is emptied without naps.
 //!
-//! From a victim with more tasks than its cache holds the thief takes hundreds at a time, or leaves it
-//! alone, whichever gets more done ([`lots`]).
+//! From a victim with more tasks than its cache holds the thief [asks](lots) for hundreds at a time, or leaves it
+//! alone, whichever gets more done.
 //!
 //! A thief that has backed off watches its victims for [`SHORT_SPIN`], then naps, [`NAP`] at a time.
 //! That bounds how long a runnable task waits behind a worker that is inside a long poll while
@@ -35,13 +36,15 @@
 //! a pause, faster than one in three microseconds, spawns faster than a thief that naps takes; the
 //! rest waits until it pauses, but [`STUCK`] at most after that.
 
+mod comparison;
 mod lots;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
 use crate::queue::Flood;
 use crate::tempo::Retired;
-use lots::{ANSWER, Lots};
+use comparison::Comparison;
+use lots::{ANSWER, Asked};
 use std::time::{Duration, Instant};
 
 /// What a stolen task has to be worth, in time that it keeps the thief busy.
@@ -49,6 +52,10 @@ const WORTH_STEALING: Duration = Duration::from_nanos(600);
 
 /// The same, if it was taken together with others.
 const WORTH_IN_BATCH: Duration = Duration::from_nanos(400);
+
+/// What a task has to be worth, if it is taken together with others, for the thief to compare. It is
+/// about the time that the cache misses of a smaller one take.
+const WORTH_A_TRIAL: Duration = Duration::from_nanos(130);
 
 /// A task that keeps a thief busy for so long, with all that it spawns, is taken by itself.
 const LARGE: Duration = Duration::from_micros(4);
@@ -106,6 +113,28 @@ pub(crate) enum Look {
     LeaveBe,
 }
 
+/// A worker that a thief looks at.
+#[derive(Clone, Copy)]
+pub(crate) struct Victim {
+    pub(crate) index: usize,
+    /// How many tasks it has, and how many of them it may be asked for.
+    pub(crate) queued: usize,
+    pub(crate) flood: Flood,
+    /// How many tasks it has polled in its life.
+    pub(crate) polls: u64,
+    /// The same with those of the thief.
+    pub(crate) polls_of_both: u64,
+}
+
+/// What stealing was worth.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    Nothing,
+    /// It may pay, or it may not.
+    Little,
+    Much,
+}
+
 /// What a thief remembers of one victim.
 #[derive(Clone, Copy, Default)]
 struct Seen {
@@ -125,8 +154,12 @@ pub(crate) struct Share {
     seen: Box<[Seen]>,
     /// The loot being worked off: since when, and how many tasks.
     loot: Option<(Instant, u32)>,
-    lots: Lots,
-    pays: bool,
+    worth: Worth,
+    /// Of lots, and with whom to share.
+    asked: Asked,
+    floods: Comparison,
+    /// Of batches that are worth little.
+    batches: Comparison,
     /// The tasks are small.
     in_batches: bool,
     back_off: Duration,
@@ -145,8 +178,10 @@ impl Share {
         Self {
             seen: vec![Seen::default(); workers].into(),
             loot: None,
-            lots: Lots::new(),
-            pays: true,
+            worth: Worth::Much,
+            asked: Asked::default(),
+            floods: Comparison::new(),
+            batches: Comparison::new(),
             in_batches: false,
             back_off: NAP,
             next_try: None,
@@ -160,7 +195,7 @@ impl Share {
     /// How long to look for work before sleeping, the worker being without work at `now`.
     pub(crate) fn patience(&mut self, now: Instant) -> Duration {
         self.idle_since.get_or_insert(now);
-        if self.lots.awaits_answer(now) {
+        if self.asked.awaits_answer(now) {
             return ANSWER;
         }
         if self.usual_gap < LONG_GAP { LONG_SPIN } else { SHORT_SPIN }
@@ -178,33 +213,36 @@ impl Share {
     pub(crate) fn ran_dry(&mut self, now: Instant) {
         let Some((since, tasks)) = self.loot.take() else { return };
         let busy = now.duration_since(since);
-        let worth = if tasks == 1 { WORTH_STEALING } else { WORTH_IN_BATCH };
+        let each = busy / tasks;
+        let much = if tasks == 1 { WORTH_STEALING } else { WORTH_IN_BATCH };
         // What was not worth a theft by itself may be worth one together with others.
         let tries_batches = tasks == 1 && busy < LARGE && !self.in_batches;
-        self.in_batches = (self.in_batches || tries_batches) && busy < LARGE * tasks;
-        self.pays = tries_batches || busy >= worth * tasks;
-        if self.pays {
-            self.back_off = NAP;
-            self.next_try = None;
-            self.calm_until = None;
-        } else {
-            self.calm_until = Some(now + NAP);
+        self.in_batches = (self.in_batches || tries_batches) && each < LARGE;
+        self.worth = match each {
+            _ if tries_batches || each >= much => Worth::Much,
+            _ if tasks > 1 && each >= WORTH_A_TRIAL => Worth::Little,
+            _ => Worth::Nothing,
+        };
+        self.calm_until = (self.worth != Worth::Much).then_some(now + NAP);
+        if self.worth == Worth::Nothing {
+            self.batches.disturb();
             self.next_try = Some(now + self.back_off);
             self.back_off = (self.back_off * 2).min(LONGEST_BACK_OFF);
+        } else {
+            self.back_off = NAP;
+            self.next_try = None;
         }
     }
 
-    /// Decides about a victim that has `queued` tasks and has polled `polls` times in its life.
-    /// `retired`: what would not wait long it leaves be.
-    pub(crate) fn look(
-        &mut self,
-        victim: usize,
-        queued: usize,
-        polls: u64,
-        now: Instant,
-        retired: Option<Retired>,
-    ) -> Look {
-        let seen = self.seen[victim];
+    /// Decides about a victim. `retired`: what would not wait long is left be.
+    pub(crate) fn look(&mut self, victim: Victim, now: Instant, retired: Option<Retired>) -> Look {
+        let look = self.look_at_flood(victim, now);
+        look.unwrap_or_else(|| self.look_at_queue(victim, now, retired))
+    }
+
+    fn look_at_queue(&mut self, victim: Victim, now: Instant, retired: Option<Retired>) -> Look {
+        let Victim { index, queued, polls, .. } = victim;
+        let seen = self.seen[index];
         if polls != seen.polls {
             self.idle_naps = 0;
         }
@@ -218,15 +256,16 @@ impl Share {
         let polling_since = seen.polling_since.filter(|_| same_poll).unwrap_or(now);
         let unmoved = same_poll && queued <= seen.queued;
         let unmoved_since = seen.unmoved_since.filter(|_| unmoved).unwrap_or(now);
-        self.seen[victim].queued = queued;
-        self.seen[victim].polling_since = Some(polling_since);
-        self.seen[victim].unmoved_since = Some(unmoved_since);
+        self.seen[index].queued = queued;
+        self.seen[index].polling_since = Some(polling_since);
+        self.seen[index].unmoved_since = Some(unmoved_since);
         // A look too soon after the last one says nothing about the victim's speed: keep the older.
         if seen.at.is_none() || cost.is_some() {
-            self.seen[victim].polls = polls;
-            self.seen[victim].at = Some(now);
+            self.seen[index].polls = polls;
+            self.seen[index].at = Some(now);
         }
         if queued == 0 {
+            self.batches.ebbed(index);
             return Look::Empty;
         }
         // One that spawns within its long poll would be held up if it were emptied.
@@ -236,7 +275,7 @@ impl Share {
         let slow = !calm && cost.is_some_and(|cost| cost >= WORTH_STEALING);
         let tries = self.next_try.is_some_and(|time| now >= time);
         // A victim that works fast runs its only task before a thief has moved it.
-        let steals = slow || queued > 1 && (self.pays || tries);
+        let steals = slow || queued > 1 && (self.pays(victim, now) || tries);
         let waits_long = |retired| {
             let queued = u32::try_from(queued).unwrap_or(u32::MAX);
             let long =
@@ -254,32 +293,37 @@ impl Share {
         }
     }
 
-    /// Decides about a victim that may have more than it can work off soon; both have polled
-    /// `polls` tasks in their lives. `None`: there is no flood, or it is better off with it.
-    pub(crate) fn look_at_flood(
-        &mut self,
-        victim: usize,
-        flood: Flood,
-        polls: u64,
-        now: Instant,
-    ) -> Option<Look> {
-        if flood == Flood::None {
-            self.lots.ebbed(victim);
+    /// Whether what the last loot was worth speaks for another one.
+    fn pays(&mut self, victim: Victim, now: Instant) -> bool {
+        match self.worth {
+            Worth::Nothing => false,
+            // What a flood is better off without is found out by lots.
+            Worth::Little if victim.flood != Flood::None => false,
+            Worth::Little => self.batches.may_share(victim.index, victim.polls_of_both, now),
+            Worth::Much => true,
+        }
+    }
+
+    /// Decides about a victim that may have more than it can work off soon. `None`: there is no flood, or
+    /// it is better off with it.
+    fn look_at_flood(&mut self, victim: Victim, now: Instant) -> Option<Look> {
+        if victim.flood == Flood::None {
+            self.floods.ebbed(victim.index);
             return None;
         }
-        if !self.lots.may_share(victim, polls, now) {
+        if !self.floods.may_share(victim.index, victim.polls_of_both, now) {
             return None;
         }
-        match flood {
+        match victim.flood {
             Flood::LaidOut => Some(Look::StealLot),
-            _ => self.lots.may_ask(now).then_some(Look::Ask),
+            _ => self.asked.may_ask(victim.index, now).then_some(Look::Ask),
         }
     }
 
     /// The thief took a lot.
     pub(crate) fn took_lot(&mut self) {
         self.idle_naps = 0;
-        self.lots.took();
+        self.asked.took();
     }
 
     /// The thief took `tasks` tasks.
@@ -304,7 +348,9 @@ impl Share {
     pub(crate) fn forget_looks(&mut self) {
         self.idle_naps = 0;
         self.calm_until = None;
-        self.lots.forget();
+        self.asked.took();
+        self.floods.forget();
+        self.batches.forget();
         for seen in &mut self.seen {
             *seen = Seen::default();
         }

@@ -20,7 +20,7 @@ use crate::queue::{Flood, LocalQueue, Stealers};
 use crate::registry::{Registrar, Registry};
 use crate::rng::Rng;
 use crate::runtime::{Backref, Handle};
-use crate::share::{Look, Share};
+use crate::share::{Look, Share, Victim};
 use crate::stats::{Stats, bump};
 use crate::sync::{Arc, Mutant, NAPS, mutated};
 use crate::task::{self, Blocks, JoinHandle, Kept, Runnable, Slot};
@@ -115,7 +115,7 @@ impl Core {
         handle
     }
 
-    /// The same without a handle.
+    /// Spawns a task that nobody waits for, as [`spawn`](Self::spawn) does.
     #[inline]
     pub(crate) fn spawn_detached<F>(&mut self, future: F)
     where
@@ -312,11 +312,11 @@ impl Core {
             let look = match (NAPS, queued) {
                 (true, _) => {
                     let polls = worker.stats.polls();
-                    let both = polls.wrapping_add(own_polls);
                     let flood =
                         if retired.is_some() { Flood::None } else { worker.stealers.flood(queued) };
-                    let look = self.share.look_at_flood(victim, flood, both, now);
-                    look.unwrap_or_else(|| self.share.look(victim, queued, polls, now, retired))
+                    let polls_of_both = polls.wrapping_add(own_polls);
+                    let seen = Victim { index: victim, queued, flood, polls, polls_of_both };
+                    self.share.look(seen, now, retired)
                 }
                 (false, 0) => Look::Empty,
                 (false, _) => Look::Steal,

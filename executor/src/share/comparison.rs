@@ -1,32 +1,26 @@
-//! Whether it pays to take lots from a worker that is flooded with small tasks (see `queue::lots`).
+//! Whether it pays to take small tasks from a worker: lots of a flood (see `queue::lots`), or batches of
+//! tasks that are worth something, but not much.
 //!
-//! What a lot keeps its thief busy does not tell: a task may take it twice as long as it would take its
+//! What its loot keeps a thief busy does not tell: a task may take it twice as long as it would take its
 //! owner, and it would still be good for both to share. But if the tasks count down one counter, two workers get
-//! less done than one. So the thief compares: for [`TRIAL`] it takes lots, and for [`PAUSE`] it leaves its victim
-//! alone, and in both it counts how many tasks the two of them poll. By what was more it goes for a while,
+//! less done than one. So the thief compares: for [`TRIAL`] it takes tasks, and for [`PAUSE`] it leaves its victim
+//! alone, and in both it counts how many the two of them poll. By what was more it goes for a while,
 //! longer each time the comparison turns out the same. (A victim that spawns without a pause polls nothing
 //! when it is alone.)
 //!
-//! It does so with one victim at a time, and turns to another one when it would compare anew or when the
-//! flood has ebbed away; whoever else is flooded meanwhile is looked at as any victim is. Else a
-//! thief between two of them would come to the end of no comparison.
+//! It does so with one victim at a time, and turns to another one when it would compare anew or when that
+//! one has run out of them. Else a thief between two of them would come to the end of no comparison.
 
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
 use std::time::{Duration, Instant};
 
-/// How long an owner has time to answer. It does so at its next push, or after 31 polls.
-pub(super) const ANSWER: Duration = Duration::from_micros(20);
-
-/// How long one that has not answered is not asked again.
-const SILENCE: Duration = Duration::from_micros(100);
-
-/// How long lots are taken to see what that is worth.
-const TRIAL: Duration = Duration::from_micros(300);
+/// How long tasks are taken to see what that is worth.
+pub(super) const TRIAL: Duration = Duration::from_micros(300);
 
 /// How long the victim is left alone to see what that is worth.
-const PAUSE: Duration = Duration::from_micros(100);
+pub(super) const PAUSE: Duration = Duration::from_micros(300);
 
 /// How long the outcome is gone by: at first, and at most.
 const TRUST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(8));
@@ -34,7 +28,7 @@ const TRUST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mi
 /// What a thief is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// It takes lots and counts.
+    /// It takes tasks and counts.
     Trial,
     /// It has polled so many tasks in a millisecond with its victim, and counts how many that one polls alone.
     Pause { together: u64 },
@@ -43,9 +37,9 @@ enum Stage {
 }
 
 /// What a thief remembers of its victim.
-pub(super) struct Lots {
+pub(super) struct Comparison {
     victim: Option<usize>,
-    /// Whether the victim's flood was over when it was looked at last.
+    /// Whether the victim had run out of them when it was looked at last.
     ebbed: bool,
     stage: Stage,
     /// When the stage began, and how many tasks the two had polled by then.
@@ -53,10 +47,9 @@ pub(super) struct Lots {
     trust: Duration,
     /// The last outcome.
     shared: Option<bool>,
-    asked: Option<Instant>,
 }
 
-impl Lots {
+impl Comparison {
     pub(super) fn new() -> Self {
         Self {
             victim: None,
@@ -65,11 +58,10 @@ impl Lots {
             since: None,
             trust: TRUST.0,
             shared: None,
-            asked: None,
         }
     }
 
-    /// Whether to take lots from this victim now; the two have polled `polls` tasks in their lives.
+    /// Whether to take tasks from this victim now; the two have polled `polls` tasks in their lives.
     pub(super) fn may_share(&mut self, victim: usize, polls: u64, now: Instant) -> bool {
         if !self.turn_to(victim, now) {
             return false;
@@ -112,7 +104,7 @@ impl Lots {
         self.since.is_some_and(|(since, _)| now.duration_since(since) >= length)
     }
 
-    /// This victim is not flooded.
+    /// This victim has run out of them.
     pub(super) fn ebbed(&mut self, victim: usize) {
         self.ebbed |= self.victim == Some(victim);
     }
@@ -131,23 +123,9 @@ impl Lots {
         };
     }
 
-    /// Whether to ask, or to wait for the answer.
-    pub(super) fn may_ask(&mut self, now: Instant) -> bool {
-        let since = *self.asked.get_or_insert(now);
-        if now.duration_since(since) >= SILENCE {
-            self.asked = None;
-        }
-        self.awaits_answer(now)
-    }
-
-    /// Whether an answer is awaited.
-    pub(super) fn awaits_answer(&self, now: Instant) -> bool {
-        self.asked.is_some_and(|since| now.duration_since(since) < ANSWER)
-    }
-
-    /// A lot was taken.
-    pub(super) fn took(&mut self) {
-        self.asked = None;
+    /// Something else has happened: the stage begins again.
+    pub(super) fn disturb(&mut self) {
+        self.since = None;
     }
 
     /// The thief parks: what comes after that is something else.

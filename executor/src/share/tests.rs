@@ -1,11 +1,18 @@
 //! The policy, with a clock that is turned by hand.
 
+use super::comparison::{PAUSE, TRIAL};
 use super::{
     BATCH_FROM, IDLE_NAPS, LARGE, LONG_GAP, LONG_SPIN, LONGEST_BACK_OFF, Look, NAP, RETIRED_WAIT,
-    SHORT_SPIN, STUCK, Share, WINDOW, WORTH_IN_BATCH, WORTH_STEALING,
+    SHORT_SPIN, STUCK, Share, Victim, WINDOW, WORTH_A_TRIAL, WORTH_IN_BATCH, WORTH_STEALING,
 };
+use crate::queue::Flood;
 use crate::tempo::Retired;
 use std::time::{Duration, Instant};
+
+/// One that is not flooded.
+fn victim(index: usize, queued: usize, polls: u64) -> Victim {
+    Victim { index, queued, flood: Flood::None, polls, polls_of_both: polls }
+}
 
 const TICK: Duration = Duration::from_nanos(1);
 const MICROSECOND: Duration = Duration::from_micros(1);
@@ -36,8 +43,8 @@ impl Thief {
         self
     }
 
-    fn look_at(&mut self, victim: usize, queued: usize, polls: u64) -> Look {
-        self.share.look(victim, queued, polls, self.now, None)
+    fn look_at(&mut self, index: usize, queued: usize, polls: u64) -> Look {
+        self.share.look(victim(index, queued, polls), self.now, None)
     }
 
     fn look(&mut self, queued: usize, polls: u64) -> Look {
@@ -80,7 +87,7 @@ fn a_thief_takes_at_once_until_that_does_not_pay() {
     assert_eq!(thief.look(2, 1_000_000), Look::Steal, "however fast the victim is");
     thief.takes(4, WORTH_IN_BATCH * 4);
     assert_eq!(thief.look(2, 2_000_000), Look::Steal, "it just paid");
-    thief.takes(4, WORTH_IN_BATCH * 4 - TICK);
+    thief.takes(4, WORTH_A_TRIAL * 4 - TICK);
     assert_eq!(thief.look(2, 3_000_000), Look::LeaveBe, "it just did not pay");
     thief.wait(NAP);
     thief.takes_what_is_not_worth_it();
@@ -118,12 +125,87 @@ fn small_tasks_are_tried_in_batches_before_the_thief_backs_off() {
     };
     thief.takes(1, TICK);
     assert_eq!(look(&mut thief), Look::StealMany);
-    thief.takes(30, WORTH_IN_BATCH * 30 - TICK);
+    thief.takes(30, WORTH_A_TRIAL * 30 - TICK);
     assert_eq!(look(&mut thief), Look::LeaveBe);
     thief.wait(NAP);
     assert_eq!(look(&mut thief), Look::StealMany, "it is time to try again");
     thief.takes(1, TICK);
     assert_eq!(look(&mut thief), Look::LeaveBe, "no second trial");
+}
+
+impl Thief {
+    /// Takes batches of tasks that are worth little from a victim that polls without a pause, alone or with
+    /// the thief so many in a microsecond, for so long; gives for how many microseconds it did.
+    fn shares(&mut self, together: u64, alone: u64, time: Duration) -> usize {
+        let end = self.now + time;
+        let mut polls = 0;
+        let mut thefts = 0;
+        while self.now < end {
+            match self.look(1_000, polls) {
+                Look::StealMany => {
+                    self.takes(4, MICROSECOND);
+                    polls += together;
+                    thefts += 1;
+                }
+                Look::LeaveBe => {
+                    self.wait(MICROSECOND);
+                    polls += alone;
+                }
+                look => panic!("{look:?}"),
+            }
+        }
+        thefts
+    }
+}
+
+/// A quarter of a microsecond each, in `shares`.
+#[test]
+fn tasks_that_are_worth_little_are_shared_if_two_workers_get_more_of_them_done() {
+    assert!((WORTH_A_TRIAL..WORTH_IN_BATCH).contains(&(MICROSECOND / 4)));
+    let time = MICROSECOND * 20_000;
+    let mut thief = Thief::new();
+    thief.takes(1, TICK);
+    let shared = thief.shares(30, 20, time);
+    assert!(shared > 17_000 && shared < 20_000, "{shared}");
+    let mut thief = Thief::new();
+    thief.takes(1, TICK);
+    let shared = thief.shares(20, 20, time);
+    assert!(shared > 300 && shared < 3_000, "{shared}");
+}
+
+#[test]
+fn a_victim_that_two_workers_get_no_more_done_of_is_let_be_when_it_spawns_too() {
+    let mut thief = Thief::new();
+    thief.takes(1, TICK);
+    thief.shares(20, 20, TRIAL + PAUSE);
+    // It is inside one poll, but not stuck: its queue grows. As what is worth nothing, it is taken once each nap.
+    let mut thefts = 0;
+    for queued in 1_000..1_400 {
+        if thief.wait(MICROSECOND).look(queued, 7) == Look::StealMany {
+            thefts += 1;
+            thief.takes(8, MICROSECOND * 2);
+        }
+    }
+    let naps = (MICROSECOND.as_nanos() * 400 / NAP.as_nanos()) as usize;
+    assert!((naps / 2..=naps + 1).contains(&thefts), "{thefts}");
+}
+
+#[test]
+fn tasks_that_are_worth_little_are_left_to_a_victim_that_is_flooded() {
+    let mut thief = Thief::new();
+    thief.takes(1, TICK);
+    let mut look = |worth, flood, now_alone| {
+        thief.takes(10, worth * 10);
+        thief.wait(if now_alone { TRIAL } else { Duration::ZERO });
+        let polls = thief.polls_of_a_fast_victim();
+        let victim = Victim { flood, ..victim(0, 1_000, polls) };
+        thief.share.look(victim, thief.now, None)
+    };
+    assert_eq!(look(WORTH_A_TRIAL, Flood::None, false), Look::StealMany);
+    assert_eq!(look(WORTH_A_TRIAL, Flood::LaidOut, false), Look::StealLot);
+    assert_eq!(look(WORTH_A_TRIAL, Flood::LaidOut, true), Look::LeaveBe, "how fast is it alone?");
+    assert_eq!(look(WORTH_IN_BATCH, Flood::LaidOut, false), Look::StealMany);
+    assert_eq!(look(WORTH_A_TRIAL, Flood::LaidOut, false), Look::LeaveBe);
 }
 
 #[test]
@@ -292,7 +374,7 @@ fn a_retired_worker_takes_only_what_would_wait_long() {
     for retired in [Retired::ToFindOut, Retired::InTheWay] {
         let mut thief = Thief::new();
         let look = |thief: &mut Thief, queued, polls| {
-            thief.share.look(0, queued, polls, thief.now, Some(retired))
+            thief.share.look(victim(0, queued, polls), thief.now, Some(retired))
         };
         // Five microseconds a poll.
         let long = if retired == Retired::ToFindOut { RETIRED_WAIT } else { STUCK };

@@ -1,16 +1,16 @@
-//! When lots are taken, with a clock that is turned by hand.
+//! When tasks are taken, with a clock that is turned by hand.
 
-use super::{ANSWER, Lots, PAUSE, SILENCE, TRIAL, TRUST};
+use super::{Comparison, PAUSE, TRIAL, TRUST};
 use std::time::{Duration, Instant};
 
 const MICROSECOND: Duration = Duration::from_micros(1);
 
 /// A thief and its victim, which together poll so many tasks in a microsecond.
 struct Pair {
-    lots: Lots,
+    comparison: Comparison,
     now: Instant,
     polls: u64,
-    /// While the thief takes lots.
+    /// While the thief takes tasks.
     together: u64,
     /// While it does not.
     alone: u64,
@@ -18,14 +18,14 @@ struct Pair {
 
 impl Pair {
     fn new(together: u64, alone: u64) -> Self {
-        Self { lots: Lots::new(), now: Instant::now(), polls: 0, together, alone }
+        Self { comparison: Comparison::new(), now: Instant::now(), polls: 0, together, alone }
     }
 
     fn shares(&mut self) -> bool {
-        self.lots.may_share(1, self.polls, self.now)
+        self.comparison.may_share(1, self.polls, self.now)
     }
 
-    /// How long the thief goes on as it does, and whether it takes lots.
+    /// How long the thief goes on as it does, and whether it takes tasks.
     fn spell(&mut self) -> (bool, Duration) {
         let (shares, begin) = (self.shares(), self.now);
         while self.shares() == shares {
@@ -80,7 +80,7 @@ fn when_the_outcome_changes_it_is_trusted_no_longer_than_at_first() {
 fn a_thief_with_several_victims_compares_with_one_at_a_time() {
     let (mut pair, mut shared, mut left) = (Pair::new(1, 2), 0, 0);
     for victim in [1, 2, 3].into_iter().cycle().take(300_000) {
-        let shares = pair.lots.may_share(victim, pair.polls, pair.now);
+        let shares = pair.comparison.may_share(victim, pair.polls, pair.now);
         *(if shares { &mut shared } else { &mut left }) += 1;
         pair.now += MICROSECOND / 3;
         pair.polls += if shares { pair.together } else { pair.alone };
@@ -92,22 +92,22 @@ fn a_thief_with_several_victims_compares_with_one_at_a_time() {
 fn a_thief_turns_to_another_victim_when_the_outcome_is_trusted_no_longer() {
     let mut pair = Pair::new(3, 2);
     assert_eq!([pair.spell(), pair.spell()], [(true, TRIAL), (false, PAUSE)]);
-    assert!(pair.shares() && !pair.lots.may_share(2, 0, pair.now));
+    assert!(pair.shares() && !pair.comparison.may_share(2, 0, pair.now));
     pair.now += TRUST.0;
-    assert!(pair.lots.may_share(2, 0, pair.now));
+    assert!(pair.comparison.may_share(2, 0, pair.now));
     assert!(!pair.shares());
 }
 
 #[test]
-fn a_thief_turns_to_another_victim_when_the_flood_has_ebbed_away() {
+fn a_thief_turns_to_another_victim_when_the_first_has_run_out() {
     let mut pair = Pair::new(1, 2);
     pair.spell();
-    pair.lots.ebbed(2);
-    assert!(!pair.lots.may_share(2, pair.polls, pair.now), "that was another's");
-    pair.lots.ebbed(1);
-    assert!(!pair.shares(), "it goes on where it was if there is a flood again");
-    pair.lots.ebbed(1);
-    assert!(pair.lots.may_share(2, pair.polls, pair.now));
+    pair.comparison.ebbed(2);
+    assert!(!pair.comparison.may_share(2, pair.polls, pair.now), "that was another's");
+    pair.comparison.ebbed(1);
+    assert!(!pair.shares(), "it goes on where it was if there are tasks again");
+    pair.comparison.ebbed(1);
+    assert!(pair.comparison.may_share(2, pair.polls, pair.now));
     assert!(!pair.shares());
 }
 
@@ -116,20 +116,21 @@ fn nothing_is_held_against_anybody_after_a_rest() {
     let mut pair = Pair::new(1, 2);
     pair.spell();
     assert!(!pair.shares());
-    pair.lots.forget();
+    pair.comparison.forget();
     assert!(pair.shares());
 }
 
 #[test]
-fn who_does_not_answer_is_let_be_for_a_while() {
-    let (mut lots, start) = (Lots::new(), Instant::now());
-    let tick = Duration::from_nanos(1);
-    assert!(!lots.awaits_answer(start));
-    assert!(lots.may_ask(start));
-    assert!(lots.awaits_answer(start + ANSWER - tick) && lots.may_ask(start + ANSWER - tick));
-    assert!(!lots.awaits_answer(start + ANSWER) && !lots.may_ask(start + ANSWER));
-    assert!(!lots.may_ask(start + SILENCE));
-    assert!(lots.may_ask(start + SILENCE + tick));
-    lots.took();
-    assert!(!lots.awaits_answer(start + SILENCE + tick));
+fn what_was_disturbed_is_measured_anew() {
+    let mut pair = Pair::new(3, 2);
+    assert!(pair.shares());
+    pair.now += TRIAL / 2;
+    pair.comparison.disturb();
+    assert_eq!(pair.spell(), (true, TRIAL));
+    assert!(!pair.shares());
+    pair.now += PAUSE / 2;
+    pair.polls += 1_000_000;
+    pair.comparison.disturb();
+    assert_eq!(pair.spell(), (false, PAUSE));
+    assert_eq!(pair.spell(), (true, TRUST.0 + TRIAL), "without what was polled then");
 }
