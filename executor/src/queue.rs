@@ -50,7 +50,7 @@ use turns::Turns;
 /// outside may wait so twice: with what was ahead of it in the injector, and then, since a worker
 /// takes several at a time, with what that worker had been woken for. Where a flood of spawned tasks is laid
 /// out for thieves, what lies there and what does not have their turns by turns: a spawned task may wait twice as
-/// long, and some three hundred younger ones may be ahead of it, too (what is left of a lot, and a batch).
+/// long, and some six hundred younger ones may be ahead of it, too (what is left of two lots, and a batch).
 ///
 /// The children that joins poll inside of a poll are a part of it. While something is queued, or if there
 /// are other workers, they make it 2 ms longer (8 ms if nobody is seen to wait), or as long as some

@@ -115,8 +115,8 @@ impl LocalQueue {
             self.answer(NOT_ASKED);
             return false;
         }
-        // What thieves leave must not pile up in front of what is older.
-        if self.laid_out.len() >= LOT {
+        // What thieves leave must not pile up in front of what is older. (Who asks has yet to take its lot.)
+        if self.laid_out.len() >= 2 * LOT {
             self.answer(LAID_OUT);
             return false;
         }

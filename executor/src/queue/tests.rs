@@ -34,7 +34,7 @@ thread_local! {
 
 /// A task that can be told by its number.
 pub(super) fn task(number: usize) -> Runnable {
-    task::new(async move { NUMBER.set(number) }, Nobody).0
+    task::new(async move { NUMBER.set(number) }, Nobody, task::Memory::Thread(None)).0
 }
 
 pub(super) fn number(task: Runnable) -> usize {
@@ -231,7 +231,7 @@ fn the_injector_has_the_turn_of_the_spawned_tasks_if_there_are_none() {
 
 /// How many picks it takes until `wanted` is picked, with a new spawn before each.
 pub(super) fn picks_until(queues: &mut Queues, wanted: usize) -> u32 {
-    for pick in 1..100_000 {
+    for pick in 1..1_000_000 {
         queues.spawn([usize::MAX - 1]);
         if queues.pick() == Some(wanted) {
             queues.drain();
@@ -416,7 +416,7 @@ fn queues_that_are_dropped_cancel_their_tasks() {
         let future = Arc::new(());
         let owned = || {
             let future = future.clone();
-            task::new(async move { drop(future) }, Nobody).0
+            task::new(async move { drop(future) }, Nobody, task::Memory::Thread(None)).0
         };
         queues.local.push_spawned(owned());
         queues.local.push_woken(owned());
