@@ -27,7 +27,7 @@ mod models;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
-pub(crate) use blocks::{Blocks, Depot};
+pub(crate) use blocks::{Blocks, Depot, Memory};
 pub(crate) use cell::{
     JoinOwner, Kept, LeftJoinSlot, LentJoinSlot, Ran, Runnable, Slot, TaskRef, is_of_a_task,
     wake_here,
@@ -75,62 +75,42 @@ pub(crate) trait Keeper {
 }
 
 /// Makes a task, scheduled for the first time, and its handle.
-pub(crate) fn new<F, S>(future: F, scheduler: S) -> (Runnable, JoinHandle<F::Output>)
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-    S: Schedule,
-{
-    make(future, scheduler, None)
-}
-
-/// The same, from a worker whose core is in use, which gives its blocks.
 #[inline]
-pub(crate) fn new_in<F, S>(
-    blocks: &mut Blocks,
+pub(crate) fn new<F, S>(
     future: F,
     scheduler: S,
+    memory: Memory<'_>,
 ) -> (Runnable, JoinHandle<F::Output>)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
     S: Schedule,
 {
-    make(future, scheduler, Some(blocks))
-}
-
-#[inline]
-fn make<F, S>(
-    future: F,
-    scheduler: S,
-    kept: Option<&mut Blocks>,
-) -> (Runnable, JoinHandle<F::Output>)
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-    S: Schedule,
-{
-    let (runnable, owner) = cell::allocate(future, scheduler, kept);
+    let (runnable, owner) = cell::allocate(future, scheduler, memory);
     (runnable, JoinHandle::new(owner, TaskId::next()))
 }
 
 /// Makes a task without a handle, scheduled for the first time.
 #[inline]
-pub(crate) fn new_detached<F, S>(future: F, scheduler: S, kept: Option<&mut Blocks>) -> Runnable
+pub(crate) fn new_detached<F, S>(future: F, scheduler: S, memory: Memory<'_>) -> Runnable
 where
     F: Future<Output = ()> + Send + 'static,
     S: Schedule,
 {
-    cell::allocate_detached(future, scheduler, kept)
+    cell::allocate_detached(future, scheduler, memory)
 }
 
 /// Makes a task, scheduled for the first time, for a [`JoinGroup`].
 #[inline]
-pub(crate) fn new_member<F, S>(future: F, scheduler: S) -> (Runnable, JoinOwner<F::Output>)
+pub(crate) fn new_member<F, S>(
+    future: F,
+    scheduler: S,
+    memory: Memory<'_>,
+) -> (Runnable, JoinOwner<F::Output>)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
     S: Schedule,
 {
-    cell::allocate(future, scheduler, None)
+    cell::allocate(future, scheduler, memory)
 }

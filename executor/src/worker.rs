@@ -23,7 +23,7 @@ use crate::runtime::{Backref, Handle};
 use crate::share::{Look, Share, Victim};
 use crate::stats::{Stats, bump};
 use crate::sync::{Arc, Mutant, NAPS, mutated};
-use crate::task::{self, Blocks, JoinHandle, Kept, Runnable, Slot};
+use crate::task::{self, Blocks, JoinHandle, Kept, Memory, Runnable, Slot};
 use crate::tempo::{Retired, Tempo};
 use crate::timers::{self, Lease, TimersAtHand};
 use budget::Budget;
@@ -97,7 +97,7 @@ impl Core {
         F::Output: Send + 'static,
     {
         let backref = Backref::new(self.handle.shared());
-        let (task, handle) = task::new_in(&mut self.blocks, future, backref);
+        let (task, handle) = task::new(future, backref, Memory::Blocks(&mut self.blocks));
         self.push_new(task);
         handle
     }
@@ -110,7 +110,7 @@ impl Core {
         F::Output: Send + 'static,
     {
         let backref = Backref::new(self.handle.shared());
-        let (task, handle) = task::new_in(&mut self.blocks, future, backref);
+        let (task, handle) = task::new(future, backref, Memory::Blocks(&mut self.blocks));
         self.push_spawned(task);
         handle
     }
@@ -122,7 +122,7 @@ impl Core {
         F: Future<Output = ()> + Send + 'static,
     {
         let backref = Backref::new(self.handle.shared());
-        let task = task::new_detached(future, backref, Some(&mut self.blocks));
+        let task = task::new_detached(future, backref, Memory::Blocks(&mut self.blocks));
         self.push_new(task);
     }
 

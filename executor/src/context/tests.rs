@@ -197,7 +197,7 @@ thread_local! {
 
 /// A task that can be told by its number.
 fn numbered(number: usize) -> Runnable {
-    task::new(async move { NUMBER.set(number) }, Nobody).0
+    task::new(async move { NUMBER.set(number) }, Nobody, task::Memory::Thread(None)).0
 }
 
 fn number(task: Runnable) -> usize {

@@ -66,7 +66,8 @@ impl Place {
             *own.lock() = Some(cx.waker().clone());
             if polls == 2 { Poll::Ready(()) } else { Poll::Pending }
         });
-        let (task, handle) = task::new(future, Scheduler(place.clone()));
+        let (task, handle) =
+            task::new(future, Scheduler(place.clone()), task::Memory::Thread(None));
         drop(handle);
         assert!(matches!(task.run(&Runner { place, elsewhere: false }), Ran::Idle));
         let waker = mailbox.lock().take();

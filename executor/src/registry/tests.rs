@@ -75,7 +75,7 @@ impl Place {
             *own.lock() = Some(cx.waker().clone());
             if polls == 1 { Poll::Pending } else { Poll::Ready(()) }
         });
-        let (task, handle) = task::new(future, Scheduler(self.clone()));
+        let (task, handle) = task::new(future, Scheduler(self.clone()), task::Memory::Thread(None));
         assert!(matches!(task.run(&**self), Ran::Idle));
         let waker = mailbox.lock().take();
         (handle, waker.expect("it was polled"))

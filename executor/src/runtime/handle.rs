@@ -8,7 +8,7 @@ use crate::context;
 use crate::stats::Metrics;
 use crate::sync::Arc;
 use crate::sync::thread;
-use crate::task::{self, JoinGroup, JoinHandle, PanicReporter, Runnable};
+use crate::task::{self, JoinGroup, JoinHandle, Memory, PanicReporter, Runnable};
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -255,7 +255,7 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (task, handle) = task::new(future, Backref::new(&self.shared));
+        let (task, handle) = task::new(future, Backref::new(&self.shared), self.memory());
         self.push(task);
         handle
     }
@@ -276,7 +276,7 @@ impl Handle {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.push(task::new_detached(future, Backref::new(&self.shared), None));
+        self.push(task::new_detached(future, Backref::new(&self.shared), self.memory()));
     }
 
     /// Spawns a task for each future of an iterator; see [`spawn_many`](crate::spawn_many()).
@@ -302,6 +302,12 @@ impl Handle {
         <I::Item as Future>::Output: Send + 'static,
     {
         crate::spawn::many::spawn_on(self, futures)
+    }
+
+    /// Where a task that this handle spawns has its memory from.
+    #[inline]
+    pub(crate) fn memory(&self) -> Memory<'_> {
+        Memory::Thread(Some(&self.shared.depot))
     }
 
     /// Queues a task that was just spawned.

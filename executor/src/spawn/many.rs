@@ -54,7 +54,8 @@ where
     // Each is pushed, and announced, before the iterator is asked for the next: that is code of
     // others, and may take its time, so nothing may wait for it.
     for future in futures {
-        let (task, member) = task::new_member(future, Backref::new(handle.shared()));
+        let (task, member) =
+            task::new_member(future, Backref::new(handle.shared()), handle.memory());
         members.push(member);
         handle.push(task);
     }

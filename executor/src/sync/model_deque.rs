@@ -117,10 +117,14 @@ impl<T> Worker<T> {
         Stealer { inner: self.inner.clone() }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(crate) fn len(&self) -> usize {
         let back = self.inner.back.load(Ordering::Relaxed);
         let front = self.inner.front.load(Ordering::SeqCst);
-        Inner::<T>::len(front, back) <= 0
+        Inner::<T>::len(front, back).max(0) as usize
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     pub(crate) fn push(&self, item: T) {

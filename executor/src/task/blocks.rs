@@ -3,19 +3,19 @@
 //! A short task costs as much for `malloc` and `free` as for everything else, and ten thousand
 //! tasks that are alive at a time cost several times that. So a worker keeps the blocks of tasks
 //! that came to their end on its thread, sorted by size, and takes the one that was freed last,
-//! which is in its cache. Blocks go from worker to worker with the tasks in them; a thread that
-//! works for no runtime asks the allocator.
+//! which is in its cache. Blocks go from worker to worker with the tasks in them.
 //!
 //! A worker has room for [`LIMIT`] bytes at most, which its sizes get by the magazine, and give back only
 //! to each other: so the sizes that were in use earlier give way to those that are in use now, and neither
 //! to take a block nor to keep one needs a count. When there is none left, a size gets the next magazine's
 //! for as many bytes that found no room: sizes that are in use at the same time would take it from each other
 //! with each block, and the lists would be moved each time. If there are enough, those blocks go to the
-//! runtime's [`Depot`], for workers that run out of them.
+//! runtime's [`Depot`], for workers that run out of them, and for threads [outside].
 
 #![allow(unsafe_code, reason = "asks the allocator; each block comes with its layout")]
 
 mod depot;
+mod outside;
 #[cfg(all(test, not(any(filch_asan, filch_loom))))]
 mod tests;
 
@@ -89,13 +89,21 @@ const fn rounded(layout: Layout) -> Layout {
     }
 }
 
-/// Memory for a task, which [`free`] takes back, from these blocks or else from those of the thread.
-/// Ends the process if there is none.
+/// Who is asked for the memory of a task, before the allocator is.
+pub(crate) enum Memory<'a> {
+    /// The core that these are of, which is in use.
+    Blocks(&'a mut Blocks),
+    /// This thread's core, if it has one; else the thread itself, if the task's runtime has a depot.
+    Thread(Option<&'a Depot>),
+}
+
+/// Memory for a task, which [`free`] takes back. Ends the process if there is none.
 #[inline]
-pub(super) fn allocate(layout: Layout, kept: Option<&mut Blocks>) -> NonNull<u8> {
-    let take = |class| match kept {
-        Some(blocks) => blocks.take(class),
-        None => context::try_with_core(|core| core.blocks.take(class)).flatten(),
+pub(super) fn allocate(layout: Layout, memory: Memory<'_>) -> NonNull<u8> {
+    let take = |class| match memory {
+        Memory::Blocks(blocks) => blocks.take(class),
+        Memory::Thread(depot) => context::try_with_core(|core| core.blocks.take(class))
+            .unwrap_or_else(|| outside::take(class, depot?)),
     };
     Class::of(layout).and_then(take).unwrap_or_else(|| obtain(rounded(layout)))
 }

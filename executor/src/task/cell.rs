@@ -29,7 +29,7 @@ pub(crate) use handle::{JoinOwner, LeftJoinSlot, LentJoinSlot};
 pub(crate) use reference::{Kept, TaskRef, is_of_a_task, wake_here};
 pub(crate) use run::{Ran, Runnable};
 
-use super::blocks::{self, Blocks};
+use super::blocks::{self, Memory};
 use super::panic::{Caught, Payload, discard};
 use super::state::State;
 use super::{Keeper, Schedule};
@@ -112,47 +112,42 @@ struct Vtable {
     free: unsafe fn(NonNull<Header>),
 }
 
-/// Makes a task with the right to run it and the right to its outcome, if possible in one of the
-/// blocks, or of this thread's.
+/// Makes a task with the right to run it and the right to its outcome.
 #[inline]
 pub(super) fn allocate<F, S>(
     future: F,
     scheduler: S,
-    kept: Option<&mut Blocks>,
+    memory: Memory<'_>,
 ) -> (Runnable, JoinOwner<F::Output>)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
     S: Schedule,
 {
-    let task = place(State::new(), future, scheduler, kept);
+    let task = place(State::new(), future, scheduler, memory);
     (Runnable(task), JoinOwner { task, output: PhantomData })
 }
 
 /// The same without a right to the outcome.
 #[inline]
-pub(super) fn allocate_detached<F, S>(
-    future: F,
-    scheduler: S,
-    kept: Option<&mut Blocks>,
-) -> Runnable
+pub(super) fn allocate_detached<F, S>(future: F, scheduler: S, memory: Memory<'_>) -> Runnable
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
     S: Schedule,
 {
-    Runnable(place(State::new_detached(), future, scheduler, kept))
+    Runnable(place(State::new_detached(), future, scheduler, memory))
 }
 
 /// Makes a task. The rights that its state counts are the caller's.
 #[inline]
-fn place<F, S>(state: State, future: F, scheduler: S, kept: Option<&mut Blocks>) -> NonNull<Header>
+fn place<F, S>(state: State, future: F, scheduler: S, memory: Memory<'_>) -> NonNull<Header>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
     S: Schedule,
 {
-    let task = blocks::allocate(Layout::new::<Task<F, S>>(), kept).cast::<Task<F, S>>();
+    let task = blocks::allocate(Layout::new::<Task<F, S>>(), memory).cast::<Task<F, S>>();
     let made = Task {
         header: Header {
             state,

@@ -106,7 +106,7 @@ where
     F::Output: Send + 'static,
 {
     let slot = OneSlot::new();
-    let (task, handle) = super::new(future, slot.clone());
+    let (task, handle) = super::new(future, slot.clone(), super::Memory::Thread(None));
     slot.put(task);
     (slot, handle)
 }

@@ -16,7 +16,7 @@ fn a_joiner_that_runs_at_once_keeps_its_worker_from_no_duty() {
     let runtime = Builder::new().worker_threads(1).build().expect("the thread starts");
     let (in_a_queue, rounds) = runtime.block_on(async {
         let backref = Backref::new(runtime.handle().shared());
-        let (mut joiner, _handle) = task::new(async {}, backref);
+        let (mut joiner, _handle) = task::new(async {}, backref, task::Memory::Thread(None));
         let rounds = || context::with_core(|core| core.queue.rounds()).expect("a core");
         let first = rounds();
         let mut in_a_queue = Vec::new();
@@ -51,7 +51,7 @@ fn a_worker_that_retires_leaves_its_tasks_to_others_for_a_whole_round() {
     // The other worker is at work; this thread takes the place of the second one, once that is parked.
     let (first, idle, left) = loop {
         let backref = Backref::new(runtime.handle().shared());
-        let (task, _handle) = task::new(async {}, backref);
+        let (task, _handle) = task::new(async {}, backref, task::Memory::Thread(None));
         let looked = runtime.block_on(async {
             context::with_core(|core| {
                 core.come_before_a_retirement();

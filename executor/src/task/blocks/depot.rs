@@ -4,7 +4,8 @@
 //! them. To free them is to send them back one by one through the allocator, whose lists then lead the
 //! spawning worker from one line of memory to the next that is in the other's cache. So a worker that has enough
 //! hands them over by the *magazine*, which is an array of their addresses, and one that has none
-//! fetches a magazine. After Bonwick and Adams, "Magazines and Vmem" (USENIX 2001).
+//! fetches a magazine; and so does a [thread](super::outside) that works for no runtime. After Bonwick and
+//! Adams, "Magazines and Vmem" (USENIX 2001).
 
 use super::{Blocks, Class, give_back};
 use crate::sync::Mutex;
@@ -14,8 +15,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// How many bytes a magazine holds.
 pub(super) const MAGAZINE: usize = 32 << 10;
 
-/// How many magazines a runtime keeps at most: 2 MiB.
-pub(super) const MOST: usize = 64;
+/// How many magazines a runtime keeps at most: 8 MiB.
+pub(super) const MOST: usize = 256;
 
 /// The magazines of a runtime.
 pub(crate) struct Depot {
@@ -28,7 +29,7 @@ pub(crate) struct Depot {
 }
 
 /// Blocks of one class.
-struct Magazine {
+pub(super) struct Magazine {
     class: Class,
     blocks: Vec<NonNull<u8>>,
 }
@@ -39,6 +40,17 @@ unsafe impl Send for Magazine {}
 /// How many blocks of a class fill a magazine.
 pub(super) fn magazine_of(class: Class) -> usize {
     MAGAZINE / class.size()
+}
+
+impl Magazine {
+    pub(super) fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// A block, if there is one and they are of this class.
+    pub(super) fn take(&mut self, class: Class) -> Option<NonNull<u8>> {
+        if self.class == class { self.blocks.pop() } else { None }
+    }
 }
 
 impl Drop for Magazine {
@@ -58,6 +70,12 @@ impl Depot {
             count: AtomicUsize::new(0),
             present: AtomicU64::new(0),
         }
+    }
+
+    /// How many magazines there are.
+    #[cfg(all(test, not(any(filch_asan, filch_loom))))]
+    pub(super) fn len(&self) -> usize {
+        self.magazines.lock().len()
     }
 
     pub(super) fn may_have(&self, class: Class) -> bool {
@@ -83,12 +101,12 @@ impl Depot {
         drop(evicted);
     }
 
-    fn fetch(&self, class: Class) -> Option<Vec<NonNull<u8>>> {
+    pub(super) fn fetch(&self, class: Class) -> Option<Magazine> {
         let mut magazines = self.magazines.lock();
         let place = magazines.iter().rposition(|magazine| magazine.class == class)?;
-        let mut magazine = magazines.remove(place);
+        let magazine = magazines.remove(place);
         self.publish(&magazines);
-        Some(std::mem::take(&mut magazine.blocks))
+        Some(magazine)
     }
 
     fn publish(&self, magazines: &[Magazine]) {
@@ -107,7 +125,8 @@ impl Blocks {
 
     #[cold]
     fn fetch_magazine(&mut self, class: Class) -> bool {
-        let Some(mut blocks) = self.depot.fetch(class) else { return false };
+        let Some(mut magazine) = self.depot.fetch(class) else { return false };
+        let mut blocks = std::mem::take(&mut magazine.blocks);
         let list = &mut self.classes[class.0];
         if let Some(more @ 1..) = blocks.len().checked_sub(list.capacity()) {
             self.take_room(class, more * class.size());

@@ -1,7 +1,7 @@
 //! Which blocks are kept, for what, and how many.
 
 use super::depot::{MAGAZINE, MOST};
-use super::{Blocks, CLASSES, Class, Depot, GRAIN, LIMIT, allocate, free, rounded};
+use super::{Blocks, CLASSES, Class, Depot, GRAIN, LIMIT, Memory, allocate, free, rounded};
 use std::alloc::{Layout, dealloc};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn kept(blocks: &Blocks) -> usize {
 
 /// Gets a block for a task of this size.
 fn obtain(blocks: &mut Blocks, size: usize) -> NonNull<u8> {
-    allocate(layout(size, 8), Some(blocks))
+    allocate(layout(size, 8), Memory::Blocks(blocks))
 }
 
 /// What a task of this size leaves on a worker with these blocks.
@@ -61,7 +61,7 @@ fn a_task_that_needs_more_than_a_words_alignment_gets_what_it_asks_for() {
         let wanted = layout(256, align);
         assert!(Class::of(wanted).is_none());
         let mut blocks = blocks();
-        let block = allocate(wanted, Some(&mut blocks));
+        let block = allocate(wanted, Memory::Blocks(&mut blocks));
         assert_eq!(block.addr().get() % align, 0);
         // SAFETY: it was just allocated for this layout.
         unsafe { free(block, wanted) };
@@ -178,4 +178,54 @@ fn a_worker_keeps_the_memory_of_the_tasks_that_end_on_it() {
     assert!(before.is_some() && after > before, "{before:?}, {after:?}");
     assert_eq!(again, after, "the second task had the block of the first");
     assert_eq!(bytes(), None, "this thread works for nobody");
+}
+
+/// A depot full of blocks of this size.
+fn depot_with(size: usize) -> Depot {
+    let depot = Arc::new(Depot::new());
+    let mut ends = Blocks::new(depot.clone());
+    overfill(&mut ends, size);
+    drop(ends);
+    Arc::into_inner(depot).expect("nobody else has it")
+}
+
+fn obtain_outside(depot: &Depot, size: usize) -> NonNull<u8> {
+    allocate(layout(size, 8), Memory::Thread(Some(depot)))
+}
+
+#[test]
+fn a_thread_outside_takes_a_magazine_and_uses_it_up_before_the_next() {
+    let depot = depot_with(56);
+    let left = || depot.len();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (before, mut taken) = (left(), Vec::new());
+            for count in 0..3 * (MAGAZINE / 56) {
+                assert_eq!(before - left(), count.div_ceil(MAGAZINE / 56));
+                taken.push(obtain_outside(&depot, 56));
+            }
+            // Those are of another size: not from the magazine, of which one is left.
+            taken.extend([obtain_outside(&depot, 56)]);
+            let others = [obtain_outside(&depot, 200), obtain_outside(&depot, 200)];
+            assert_eq!(before - left(), 4);
+            for (block, size) in taken.iter().map(|&b| (b, 56)).chain(others.map(|b| (b, 200))) {
+                // SAFETY: it was just obtained for this size, and nobody uses it.
+                unsafe { free(block, layout(size, 8)) };
+            }
+        });
+    });
+}
+
+#[test]
+fn a_thread_outside_whose_size_the_depot_has_not_asks_the_allocator() {
+    let depot = depot_with(56);
+    let before = depot.len();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let block = obtain_outside(&depot, 200);
+            // SAFETY: it was just obtained for this size, and nobody uses it.
+            unsafe { free(block, layout(200, 8)) };
+        });
+    });
+    assert_eq!(depot.len(), before);
 }

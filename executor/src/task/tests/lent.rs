@@ -46,7 +46,8 @@ fn poll(handle: &mut JoinHandle<u32>) -> Poll<u32> {
 /// `joiner` gets the handle and what tells whether the task's memory is there; so does the caller.
 fn run<R>(joiner: impl FnOnce(JoinHandle<u32>, &dyn Fn() -> bool) -> R) -> (R, impl Fn() -> bool) {
     let memory = Arc::new(());
-    let (task, mut handle) = task::new(async { 7 }, Memory(memory.clone()));
+    let (task, mut handle) =
+        task::new(async { 7 }, Memory(memory.clone()), crate::task::Memory::Thread(None));
     assert!(poll(&mut handle).is_pending());
     let is_there = move || Arc::strong_count(&memory) > 1;
     let mut result = None;

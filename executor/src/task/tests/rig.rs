@@ -293,7 +293,8 @@ impl Rig {
     pub(super) fn reporting(reporter: Option<Arc<PanicReporter>>) -> Self {
         let desk = Arc::new(Desk { reporter, ..Desk::default() });
         let scheduler = OneSlot(Arc::new(Memory(desk.clone())));
-        let (task, handle) = crate::task::new(Probe(desk.clone()), scheduler);
+        let (task, handle) =
+            crate::task::new(Probe(desk.clone()), scheduler, crate::task::Memory::Thread(None));
         desk.put(task);
         *desk.handle.lock() = Some(handle);
         Self(desk)

@@ -59,7 +59,7 @@ impl Place {
         F: Future<Output: Send + 'static> + Send + 'static,
     {
         let shared = self.handle.shared();
-        let (task, handle) = task::new(future, Backref::new(shared));
+        let (task, handle) = task::new(future, Backref::new(shared), task::Memory::Thread(None));
         shared.injector.push(task);
         handle
     }
