@@ -26,7 +26,7 @@
 //! A thief that has backed off watches its victims for [`SHORT_SPIN`], then naps, [`NAP`] at a time.
 //! That bounds how long a runnable task waits behind a worker that is inside a long poll while
 //! another one idles: one nap and one watch, about a tenth of a millisecond with the timer slack of
-//! the system; two of them if the last loot was worth nothing; and [`STUCK`] at most if the thief
+//! the system; two of them if the last loot was not worth much; and [`STUCK`] at most if the thief
 //! has retired (see `tempo`) because two workers had been slower than one. A worker that was parked
 //! is notified at the push and needs the watch only.
 //!

@@ -1,7 +1,7 @@
 //! Blocks of threads that work for no runtime.
 //!
-//! What such a thread spawns ends on a worker, which keeps more and more of its memory, and the thread asks the
-//! allocator for ever more. So it takes a magazine from the runtime's [`Depot`], if there is one for the size that it
+//! What such a thread spawns ends on a worker, which keeps its memory, and the thread would ask the allocator for
+//! ever more. So it takes a magazine from the runtime's [`Depot`], if there is one for the size that it
 //! needs, and uses that up. It has one at a time, and of one size: who spawns tasks of two sizes by turns
 //! gets those of the other size from the allocator until the magazine is empty. What is left of it
 //! goes back to the allocator when the thread ends.
